@@ -1,0 +1,161 @@
+"""The account step: orders attributed to ad sets, and each hour's profit and reward stored."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+
+from accounts.hours import HOUR, hour_of
+from accounts.models import Ad, AdSet, Tenant
+from metrics.attribution import AdIndex, Touch, attribute
+from metrics.models import HourlyMetric, Order, OrderLine, ProductCost, Refund, Reward
+from metrics.rewards import Earned, profit_micros, reward_micros, unit_cost_on
+
+BATCH = 500
+REWARD_FIELDS = [
+    "currency", "orders", "revenue_micros", "refunds_micros", "spend_micros", "cogs_micros", "profit_micros",
+    "lambda_ppm", "reward_micros", "computed_for",
+]  # fmt: skip
+
+# Orders that are revenue: paid, real, not cancelled.
+REVENUE = Q(is_paid=True, is_test=False, cancelled_at__isnull=True)
+
+
+def attribute_orders(tenant: Tenant, *, since: datetime) -> int:
+    """Join the orders since then to ad sets; returns how many changed."""
+    index = ad_index(tenant)
+    changed = []
+    rows = Order.objects.filter(tenant=tenant, ordered_at__gte=since).only(
+        "ad_set", "attribution", "click_platform", "utm_source", "utm_campaign", "utm_content", "utm_term"
+    )
+    for order in rows.iterator(chunk_size=2000):
+        touch = Touch(
+            order.click_platform, order.utm_source, order.utm_campaign, order.utm_content, order.utm_term
+        )
+        ad_set_id, method = attribute(touch, index)
+        if (order.ad_set_id, order.attribution) != (ad_set_id, method):
+            order.ad_set_id, order.attribution = ad_set_id, method
+            changed.append(order)
+    Order.objects.bulk_update(changed, ["ad_set", "attribution"], batch_size=BATCH)
+    return len(changed)
+
+
+def ad_index(tenant: Tenant) -> AdIndex:
+    ad_sets = AdSet.objects.filter(tenant=tenant).values_list(
+        "ad_account__platform", "external_id", "campaign__external_id", "pk"
+    )
+    ads = Ad.objects.filter(tenant=tenant).values_list("ad_account__platform", "external_id", "ad_set_id")
+    return AdIndex.build(ad_sets, ads)
+
+
+@dataclass(slots=True)
+class _Sum:
+    orders: int = 0
+    revenue_micros: int = 0
+    refunds_micros: int = 0
+    cogs_micros: int = 0
+    cost_missing: bool = False
+
+
+@dataclass(slots=True)
+class Revenue:
+    """Attributed revenue by (ad set, hour), for one tenant and span."""
+
+    sums: dict[tuple[UUID, datetime], _Sum] = field(default_factory=lambda: defaultdict(_Sum))
+    currencies: set[str] = field(default_factory=set)
+
+
+def attributed_revenue(tenant: Tenant, start: datetime, end: datetime) -> Revenue:
+    """Orders booked at order time, refunds at their own, cost of goods with the order."""
+    found = Revenue()
+    orders = Order.objects.filter(
+        REVENUE, tenant=tenant, ad_set__isnull=False, ordered_at__gte=start, ordered_at__lt=end
+    )
+    for pk, ad_set, at, total, currency in orders.values_list(
+        "pk", "ad_set_id", "ordered_at", "total_micros", "currency"
+    ):
+        row = found.sums[ad_set, hour_of(at)]
+        row.orders += 1
+        row.revenue_micros += total
+        found.currencies.add(currency)
+    _add_costs(tenant, found, orders.values("pk"))
+    refunds = Refund.objects.filter(
+        tenant=tenant, order__ad_set__isnull=False, refunded_at__gte=start, refunded_at__lt=end,
+        order__is_test=False, order__is_paid=True, order__cancelled_at__isnull=True,
+    )  # fmt: skip
+    for ad_set, at, amount in refunds.values_list("order__ad_set_id", "refunded_at", "amount_micros"):
+        found.sums[ad_set, hour_of(at)].refunds_micros += amount
+    return found
+
+
+def _add_costs(tenant: Tenant, found: Revenue, order_ids: Iterable[object]) -> None:
+    costs: dict[tuple[UUID, str], list[tuple[date, int]]] = defaultdict(list)
+    for store, product, start, cost in ProductCost.objects.filter(tenant=tenant).values_list(
+        "store_id", "product_external_id", "effective_from", "unit_cost_micros"
+    ):
+        costs[store, product].append((start, cost))
+    lines = OrderLine.objects.filter(order_id__in=order_ids).values_list(
+        "order__ad_set_id", "order__ordered_at", "order__store_id", "order__store__timezone",
+        "product_external_id", "quantity",
+    )  # fmt: skip
+    for ad_set, at, store, zone, product, quantity in lines:
+        row = found.sums[ad_set, hour_of(at)]
+        day = at.astimezone(ZoneInfo(zone)).date()
+        cost = unit_cost_on(day, costs.get((store, product), ()), tenant.cogs_per_unit_micros)
+        row.cost_missing |= cost is None
+        row.cogs_micros += (cost or 0) * quantity
+
+
+def store_rewards(tenant: Tenant, *, start: datetime, as_of: datetime) -> int:
+    """Compute the reward of each (ad set, closed hour) in `[start, as_of)` again; returns the rows written.
+
+    Ad sets whose account has another currency than the orders get no reward: there is no rate to convert.
+    """
+    revenue = attributed_revenue(tenant, start, as_of)
+    spend = HourlyMetric.objects.filter(tenant=tenant, hour__gte=start, hour__lt=as_of)
+    rows: list[Reward] = []
+    seen: set[tuple[UUID, datetime]] = set()
+    for ad_set, hour, micros, currency in spend.values_list(
+        "ad_set_id", "hour", "spend_micros", "ad_account__currency"
+    ):
+        seen.add((ad_set, hour))
+        if revenue.currencies <= {currency}:
+            rows.append(_reward(tenant, ad_set, hour, micros, currency, revenue, as_of))
+    late = set(revenue.sums) - seen
+    currencies = dict(
+        AdSet.objects.filter(pk__in={ad_set for ad_set, _ in late}).values_list("pk", "ad_account__currency")
+    )
+    for ad_set, hour in late:
+        if revenue.currencies <= {currencies[ad_set]}:
+            rows.append(_reward(tenant, ad_set, hour, 0, currencies[ad_set], revenue, as_of))
+    Reward.objects.bulk_create(
+        rows, batch_size=BATCH, update_conflicts=True, unique_fields=["ad_set", "hour"],
+        update_fields=REWARD_FIELDS,
+    )  # fmt: skip
+    return len(rows)
+
+
+def _reward(
+    tenant: Tenant, ad_set: UUID, hour: datetime, spend: int, currency: str, revenue: Revenue, as_of: datetime
+) -> Reward:
+    row = revenue.sums.get((ad_set, hour)) or _Sum()
+    cogs = None if row.cost_missing else row.cogs_micros
+    earned = Earned(row.orders, row.revenue_micros, row.refunds_micros, spend, cogs)
+    return Reward(
+        tenant=tenant, ad_set_id=ad_set, hour=hour, currency=currency, orders=row.orders,
+        revenue_micros=row.revenue_micros, refunds_micros=row.refunds_micros, spend_micros=spend,
+        cogs_micros=cogs, profit_micros=profit_micros(earned), lambda_ppm=tenant.lambda_spend_ppm,
+        reward_micros=reward_micros(earned, tenant.lambda_spend_ppm), computed_for=as_of - HOUR,
+    )  # fmt: skip
+
+
+def account_slot(tenant: Tenant, *, as_of: datetime, lookback: timedelta) -> None:
+    """Attribution and rewards of the hours that late orders, refunds and restatements may still move."""
+    attribute_orders(tenant, since=as_of - lookback)
+    store_rewards(tenant, start=as_of - lookback, as_of=as_of)

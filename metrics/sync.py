@@ -1,0 +1,290 @@
+"""Pulling what happened: the ad tree, the hours that may still change, orders and refunds.
+
+Each function is idempotent and commits in slices (an account day, a batch of orders), so a killed sync
+starts again without loss or doubling. `as_of` is business time: the end of the slot that the sync is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+
+from accounts.hours import HOUR, day_bounds, hours_between, local_day
+from accounts.models import Ad, AdAccount, AdSet, Campaign, Store
+from connectors.contracts import AdPlatform, HourRecord, OrderRecord, StorePlatform
+from metrics.models import HourlyMetric, HourlyMetricRevision, Order, OrderLine, Refund, StoreCoverage, SyncedHour
+
+ORDER_BATCH = 200
+ORDER_OVERLAP = timedelta(minutes=10)
+ATTRIBUTION_PATIENCE = timedelta(hours=48)
+FIGURES = ("spend_micros", "impressions", "clicks", "conversions", "conversion_value_micros")
+
+Progress = Callable[[int], None]
+
+
+@dataclass(slots=True)
+class SyncCounts:
+    """What a sync wrote: new or changed rows."""
+
+    hours: int = 0
+    orders: int = 0
+    refunds: int = 0
+
+
+def sync_tree(account: AdAccount, client: AdPlatform, *, as_of: datetime) -> None:
+    """Mirror account, campaigns, ad sets and ads. What the platform no longer lists is marked removed."""
+    record = client.account()
+    AdAccount.objects.filter(pk=account.pk).update(
+        name=record.name,
+        currency=record.currency,
+        timezone=record.timezone,
+        platform_status=record.status,
+        minimum_daily_budget_micros=record.minimum_daily_budget_micros,
+    )
+    account.refresh_from_db()
+    campaigns, ad_sets, ads = list(client.campaigns()), list(client.ad_sets()), list(client.ads())
+    shared = ("name", "status", "effective_status")
+    budgets = ("daily_budget_micros", "lifetime_budget_micros")
+    with transaction.atomic():
+        campaign_ids = _mirror(Campaign, account, campaigns, (*shared, *budgets, "objective"), as_of)
+        ad_set_ids = _mirror(
+            AdSet, account, ad_sets, (*shared, *budgets, "in_learning"), as_of,
+            parent=("campaign", "campaign_external_id", campaign_ids),
+        )  # fmt: skip
+        _mirror(Ad, account, ads, shared, as_of, parent=("ad_set", "ad_set_external_id", ad_set_ids))
+
+
+def _mirror(
+    model: type[models.Model],
+    account: AdAccount,
+    records: Sequence[Any],
+    fields: Sequence[str],
+    as_of: datetime,
+    parent: tuple[str, str, dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Upsert the records of one level; returns external id to primary key."""
+    rows = []
+    for record in records:
+        values = {name: getattr(record, name) for name in fields}
+        values["name"] = values["name"][:400]
+        if parent:
+            name, key, ids = parent
+            if getattr(record, key) not in ids:
+                continue
+            values[f"{name}_id"] = ids[getattr(record, key)]
+        rows.append(
+            model(
+                tenant_id=account.tenant_id, ad_account=account, external_id=record.external_id,
+                seen_at=as_of, **values,
+            )  # fmt: skip
+        )
+    updated = [*fields, "seen_at", *([parent[0]] if parent else [])]
+    model._default_manager.bulk_create(
+        rows, update_conflicts=True, unique_fields=["ad_account", "external_id"], update_fields=updated
+    )
+    mirrored = model._default_manager.filter(ad_account=account)
+    mirrored.filter(seen_at__lt=as_of).exclude(status="removed").update(status="removed")
+    return dict(mirrored.values_list("external_id", "pk"))
+
+
+def sync_hours(
+    account: AdAccount, client: AdPlatform, *, first_day: date, last_day: date, as_of: datetime,
+    progress: Progress = lambda hours: None,
+) -> SyncCounts:  # fmt: skip
+    """Read the hours of account-local days again, one day at a time, and store what changed.
+
+    A day is read whole, so an hour that the platform leaves out had no delivery: it is stored as zero for
+    ad sets that were delivering that day, and every closed hour is marked as synced.
+    """
+    counts = SyncCounts()
+    ids = dict(AdSet.objects.filter(ad_account=account).values_list("external_id", "pk"))
+    day = first_day
+    while day <= last_day:
+        records = [record for record in client.hours(day, day) if record.ad_set_external_id in ids]
+        counts.hours += _store_day(account, ids, day, records, as_of)
+        progress(1)
+        day += timedelta(days=1)
+    return counts
+
+
+def _store_day(
+    account: AdAccount, ids: dict[str, Any], day: date, records: list[HourRecord], as_of: datetime
+) -> int:
+    start, end = day_bounds(day, account.timezone)
+    served = {(ids[record.ad_set_external_id], record.hour): record for record in records}
+    closed = list(hours_between(start, min(end, as_of)))
+    delivering = {ad_set for ad_set, _ in served}
+    with transaction.atomic():
+        stored = {
+            (row.ad_set_id, row.hour): row
+            for row in HourlyMetric.objects.filter(ad_account=account, hour__gte=start, hour__lt=end)
+        }
+        delivering |= {ad_set for ad_set, _ in stored}
+        wanted = {
+            (ad_set, hour): HourRecord(str(ad_set), hour, 0, 0, 0, None, None)
+            for ad_set in delivering
+            for hour in closed
+        } | served
+        changed = [
+            (key, record)
+            for key, record in wanted.items()
+            if key not in stored or any(getattr(stored[key], f) != getattr(record, f) for f in FIGURES)
+        ]
+        _store_hours(account, changed, as_of)
+        SyncedHour.objects.bulk_create(
+            [
+                SyncedHour(tenant_id=account.tenant_id, ad_account=account, hour=hour, known_at=as_of)
+                for hour in closed
+            ],
+            update_conflicts=True, unique_fields=["ad_account", "hour"], update_fields=["known_at"],
+        )  # fmt: skip
+    return len(changed)
+
+
+def _store_hours(account: AdAccount, changed: list[tuple[Any, HourRecord]], as_of: datetime) -> None:
+    def values(ad_set: Any, record: HourRecord) -> dict[str, Any]:
+        figures = {name: getattr(record, name) for name in FIGURES}
+        return {"tenant_id": account.tenant_id, "ad_set_id": ad_set, "hour": record.hour, "known_at": as_of} | figures
+
+    upsert = {"update_conflicts": True, "update_fields": [*FIGURES, "known_at"], "batch_size": 500}
+    HourlyMetric.objects.bulk_create(
+        [HourlyMetric(ad_account=account, **values(key[0], record)) for key, record in changed],
+        unique_fields=["ad_set", "hour"], **upsert,
+    )  # fmt: skip
+    HourlyMetricRevision.objects.bulk_create(
+        [HourlyMetricRevision(**values(key[0], record)) for key, record in changed],
+        unique_fields=["ad_set", "hour", "known_at"], **upsert,
+    )
+
+
+def restatement_days(account: AdAccount, as_of: datetime) -> tuple[date, date]:
+    """The account-local days whose hours may still change, both inclusive."""
+    today = local_day(as_of - HOUR, account.timezone)
+    return today - timedelta(days=settings.RESTATEMENT_DAYS[account.platform]), today
+
+
+def sync_orders(
+    store: Store, client: StorePlatform, *, since: datetime, as_of: datetime,
+    progress: Progress = lambda orders: None,
+) -> SyncCounts:  # fmt: skip
+    """Read the orders that changed since the last sync (first time: since `since`), and store them.
+
+    Orders whose attribution was not ready are read again for two days. The coverage moves only when all
+    pages have been stored.
+    """
+    shop = client.shop()
+    Store.objects.filter(pk=store.pk).update(name=shop.name, currency=shop.currency, timezone=shop.timezone)
+    coverage = StoreCoverage.objects.filter(store=store).first()
+    resume = coverage is not None and coverage.known_from <= since
+    start = _changed_since(store, coverage.known_to, as_of) if resume and coverage else since
+    counts = SyncCounts()
+    records = client.orders(start, as_of)
+    while batch := list(islice(records, ORDER_BATCH)):
+        _store_orders(store, batch, counts)
+        progress(len(batch))
+    if not resume:
+        StoreCoverage.objects.update_or_create(
+            store=store,
+            defaults={"tenant_id": store.tenant_id, "known_from": since, "known_to": as_of},
+        )
+    else:
+        StoreCoverage.objects.filter(store=store, known_to__lt=as_of).update(known_to=as_of)
+    return counts
+
+
+def _changed_since(store: Store, known_to: datetime, as_of: datetime) -> datetime:
+    waiting = Order.objects.filter(
+        store=store, attribution_ready=False, ordered_at__gte=as_of - ATTRIBUTION_PATIENCE
+    ).aggregate(first=models.Min("platform_updated_at"))["first"]
+    start = known_to - ORDER_OVERLAP
+    return min(start, waiting) if waiting else start
+
+
+def _store_orders(store: Store, batch: Iterable[OrderRecord], counts: SyncCounts) -> None:
+    records = {record.external_id: record for record in batch}
+    with transaction.atomic():
+        stored = {
+            row.external_id: row
+            for row in Order.objects.filter(store=store, external_id__in=list(records)).prefetch_related("refunds")
+        }
+        fresh = [r for r in records.values() if _is_news(r, stored.get(r.external_id))]
+        Order.objects.bulk_create(
+            [Order(**_order_values(store, record)) for record in fresh],
+            update_conflicts=True, unique_fields=["store", "external_id"], update_fields=ORDER_FIELDS,
+        )  # fmt: skip
+        ids = dict(
+            Order.objects.filter(store=store, external_id__in=[r.external_id for r in fresh]).values_list(
+                "external_id", "pk"
+            )
+        )
+        lines = list(_lines(store, ids, fresh))
+        refunds = list(_refunds(store, ids, fresh))
+        OrderLine.objects.bulk_create(
+            lines, update_conflicts=True, unique_fields=["order", "external_id"],
+            update_fields=["quantity", "unit_price_micros", "title"],
+        )  # fmt: skip
+        Refund.objects.bulk_create(
+            refunds, update_conflicts=True, unique_fields=["order", "external_id"],
+            update_fields=["refunded_at", "amount_micros"],
+        )  # fmt: skip
+    counts.orders += len(fresh)
+    counts.refunds += len(refunds)
+
+
+def _is_news(record: OrderRecord, stored: Order | None) -> bool:
+    return (
+        stored is None
+        or record.updated_at > stored.platform_updated_at
+        or (record.updated_at == stored.platform_updated_at and record.attribution_ready != stored.attribution_ready)
+    )
+
+
+ORDER_FIELDS = [
+    "ordered_at", "platform_updated_at", "cancelled_at", "is_test", "is_paid", "currency", "total_micros",
+    "units", "is_new_customer", "attribution_ready", "utm_source", "utm_medium", "utm_campaign",
+    "utm_content", "utm_term", "click_platform", "click_id",
+]  # fmt: skip
+
+
+def _order_values(store: Store, record: OrderRecord) -> dict[str, Any]:
+    texts = {name: getattr(record, name)[:255] for name in ORDER_FIELDS if name.startswith("utm_")}
+    plain = {
+        name: getattr(record, name)
+        for name in ("cancelled_at", "is_test", "is_paid", "currency", "total_micros", "is_new_customer",
+                     "attribution_ready", "external_id")
+    }  # fmt: skip
+    return plain | texts | {
+        "tenant_id": store.tenant_id,
+        "store": store,
+        "ordered_at": record.created_at,
+        "platform_updated_at": record.updated_at,
+        "units": sum(line.quantity for line in record.lines),
+        "click_platform": record.click_platform or "",
+        "click_id": record.click_id[:500],
+    }
+
+
+def _lines(store: Store, ids: dict[str, Any], records: Iterable[OrderRecord]) -> Iterator[OrderLine]:
+    for record in records:
+        for line in record.lines:
+            yield OrderLine(
+                tenant_id=store.tenant_id, order_id=ids[record.external_id], external_id=line.external_id,
+                product_external_id=line.product_external_id or "",
+                variant_external_id=line.variant_external_id or "",
+                title=line.title[:255], quantity=line.quantity, unit_price_micros=line.unit_price_micros,
+            )  # fmt: skip
+
+
+def _refunds(store: Store, ids: dict[str, Any], records: Iterable[OrderRecord]) -> Iterator[Refund]:
+    for record in records:
+        for refund in record.refunds:
+            yield Refund(
+                tenant_id=store.tenant_id, order_id=ids[record.external_id], external_id=refund.external_id,
+                refunded_at=refund.processed_at, amount_micros=refund.amount_micros,
+            )  # fmt: skip
