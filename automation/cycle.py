@@ -1,0 +1,228 @@
+"""The hour: sync, account, propose, arbitrate, guard, route. Dispatch follows from what was approved.
+
+Each step is idempotent; an hour is keyed by (ad account, slot). Only the sync talks to platforms, and no
+transaction is open while it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.db.models import F, Q, Sum
+
+from accounts.alerts import raise_alert, resolve_alert
+from accounts.clock import wall_now
+from accounts.hours import HOUR, day_bounds, local_day
+from accounts.models import AdAccount, Store, Tenant
+from accounts.models.alerts import Severity
+from accounts.money import MICROS
+from automation.limits import limit_values, limits_of
+from automation.models import Action, Limits, PolicyRun
+from automation.pipeline import Setting, submit
+from brain.observe import observe
+from brain.policies import Policy, load
+from connectors.connections import connect_ad_account, connect_store
+from connectors.contracts import AdPlatform, StorePlatform
+from connectors.errors import ConnectorError
+from connectors.units import budget_unit_micros
+from metrics.accounting import account_slot
+from metrics.models import HourlyMetric
+from metrics.rewards import next_lambda_ppm
+from metrics.snapshot import Snapshot, load_snapshot
+from metrics.sync import SyncCounts, restatement_days, sync_hours, sync_orders, sync_tree
+from rules.engine import evaluate_rules, proposals_of
+from rules.models import Rule
+from rules.proposals import ChangeKind, Proposal, Source
+
+ACCOUNT_LOOKBACK = timedelta(hours=72)
+RUN_LEASE = timedelta(minutes=10)
+MAX_RUN_ATTEMPTS = 3
+DEFAULT_POLICY = "roas_rules"
+FIRST_SYNC = timedelta(days=30)
+
+
+@dataclass(slots=True)
+class HourReport:
+    """What one hour of a tenant did."""
+
+    slot: datetime
+    synced: SyncCounts = field(default_factory=SyncCounts)
+    runs: list[PolicyRun] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def run_hour(tenant: Tenant, slot: datetime, *, policy: str = DEFAULT_POLICY) -> HourReport:
+    """One hour for every active ad account of the tenant; a second call for the same slot adds nothing.
+
+    A source that cannot be read leaves an alert and stale figures, on which the guardrails allow no raise.
+    """
+    report = HourReport(slot)
+    as_of = slot + HOUR
+    sync_tenant(tenant, as_of=as_of, report=report)
+    account_slot(tenant, as_of=as_of, lookback=ACCOUNT_LOOKBACK)
+    move_lambda(tenant, as_of)
+    for account in AdAccount.objects.filter(tenant=tenant, is_active=True):
+        decide_account(tenant, account, slot, policy=policy, report=report)
+    return report
+
+
+def sources(tenant: Tenant) -> tuple[list[AdAccount], list[Store]]:
+    """What a tenant's hour reads from."""
+    accounts = AdAccount.objects.filter(tenant=tenant, is_active=True).select_related("credential")
+    stores = Store.objects.filter(tenant=tenant, is_active=True).select_related("credential")
+    return list(accounts), list(stores)
+
+
+def sync_tenant(tenant: Tenant, *, as_of: datetime, report: HourReport) -> None:
+    """Pull what may have changed from each source; one that fails does not hold up the others."""
+    accounts, stores = sources(tenant)
+    for account in accounts:
+        _guarded_sync(tenant, account, report, lambda a=account: sync_account(a, connect_ad_account(a), as_of))
+    for store in stores:
+        _guarded_sync(tenant, store, report, lambda s=store: _sync_store(s, connect_store(s), as_of))
+
+
+def _guarded_sync(tenant: Tenant, source: Any, report: HourReport, sync: Callable[[], SyncCounts]) -> None:
+    key = f"sync {source.pk}"
+    try:
+        counts = sync()
+    except ConnectorError as error:
+        report.problems.append(f"{source}: {error}")
+        raise_alert(tenant, key=key, severity=Severity.WARNING, message=f"{source} could not be read: {error}")
+        return
+    resolve_alert(tenant, key=key)
+    report.synced.hours += counts.hours
+    report.synced.orders += counts.orders
+    report.synced.refunds += counts.refunds
+
+
+def sync_account(account: AdAccount, client: AdPlatform, as_of: datetime) -> SyncCounts:
+    sync_tree(account, client, as_of=as_of)
+    first, last = restatement_days(account, as_of)
+    return sync_hours(account, client, first_day=first, last_day=last, as_of=as_of)
+
+
+def _sync_store(store: Store, client: StorePlatform, as_of: datetime) -> SyncCounts:
+    return sync_orders(store, client, since=known_from(store, as_of), as_of=as_of)
+
+
+def known_from(store: Store, as_of: datetime) -> datetime:
+    """From when a store's orders are known already, or should be with its first sync."""
+    coverage = getattr(store, "coverage", None)
+    return coverage.known_from if coverage else as_of - FIRST_SYNC
+
+
+def move_lambda(tenant: Tenant, as_of: datetime) -> None:
+    """Once for each finished local day: the price of money follows the spend against the daily target."""
+    yesterday = local_day(as_of - HOUR, tenant.timezone) - timedelta(days=1)
+    limits = limits_of(tenant)
+    if limits is None or (tenant.lambda_day and tenant.lambda_day >= yesterday):
+        return
+    start, end = day_bounds(yesterday, tenant.timezone)
+    spent = HourlyMetric.objects.filter(
+        tenant=tenant, hour__gte=start, hour__lt=end, ad_account__currency=tenant.currency
+    ).aggregate(total=Sum("spend_micros"))["total"]
+    if spent is None:
+        return
+    moved = next_lambda_ppm(
+        tenant.lambda_spend_ppm, tenant.lagrange_step_ppm, spent, limits.daily_target_micros
+    )
+    _store_lambda(tenant, yesterday, moved)
+
+
+def _store_lambda(tenant: Tenant, day: date, lambda_ppm: int) -> None:
+    fresh = Q(lambda_day__isnull=True) | Q(lambda_day__lt=day)
+    Tenant.objects.filter(fresh, pk=tenant.pk).update(lambda_day=day, lambda_spend_ppm=lambda_ppm)
+    tenant.refresh_from_db(fields=["lambda_day", "lambda_spend_ppm"])
+
+
+def decide_account(
+    tenant: Tenant, account: AdAccount, slot: datetime, *, policy: str, report: HourReport
+) -> None:
+    """Propose and decide for one ad account and slot, once."""
+    run = claim_run(tenant, account, slot, policy)
+    if run is None:
+        return
+    as_of = slot + HOUR
+    snapshot = load_snapshot(tenant, as_of=as_of)
+    row = limits_of(tenant)
+    with transaction.atomic():
+        proposals = [
+            proposal
+            for proposal in (*rule_proposals(tenant, snapshot), *policy_proposals(load(policy), policy, snapshot, row))
+            if proposal.ad_set_id in {snapshot.ad_sets[i].id for i in snapshot.of_account(account.pk)}
+        ]
+        setting = Setting(tenant, snapshot, run.stage, row, limit_values(row, run.stage), run)
+        actions = submit(setting, proposals)
+        PolicyRun.objects.filter(pk=run.pk).update(
+            status=PolicyRun.Status.DONE, finished_at=wall_now(), lease_until=None
+        )
+    report.runs.append(run)
+    report.actions.extend(actions)
+
+
+def claim_run(tenant: Tenant, account: AdAccount, slot: datetime, policy: str) -> PolicyRun | None:
+    """The run of this slot for this worker alone; `None` when it is done, taken, or was tried too often."""
+    run, _ = PolicyRun.objects.get_or_create(
+        ad_account=account, slot=slot,
+        defaults={"tenant": tenant, "stage": account.rollout_stage, "policy": policy},
+    )  # fmt: skip
+    now = wall_now()
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    claimed = PolicyRun.objects.filter(
+        free, pk=run.pk, status=PolicyRun.Status.RUNNING, attempts__lt=MAX_RUN_ATTEMPTS
+    ).update(lease_until=now + RUN_LEASE, attempts=F("attempts") + 1)
+    return run if claimed else None
+
+
+def rule_proposals(tenant: Tenant, snapshot: Snapshot) -> list[Proposal]:
+    return proposals_of(evaluate_rules(Rule.objects.filter(tenant=tenant, is_enabled=True), snapshot))
+
+
+def policy_proposals(
+    policy: Policy, name: str, snapshot: Snapshot, row: Limits | None
+) -> Iterable[Proposal]:
+    """What the policy wants, as proposals; without limits it is not asked."""
+    if row is None or not snapshot.ad_sets:
+        return []
+    observation = observe(
+        snapshot, daily_target_micros=row.daily_target_micros, floor_micros=row.floor_micros,
+        ceiling_micros=row.ceiling_micros, step_ppm=min(row.step_up_ppm, row.step_down_ppm),
+    )  # fmt: skip
+    policy.reset(len(snapshot.ad_sets), seed=0)
+    wanted = policy.decide(observation)
+    explanation = policy.explain()
+    proposals = []
+    for index, ad_set in enumerate(snapshot.ad_sets):
+        target = wanted_micros(wanted[index], ad_set.platform, ad_set.currency)
+        if target is None or ad_set.daily_budget_micros is None or target == ad_set.daily_budget_micros:
+            continue
+        features = explanation.features[index]
+        proposals.append(
+            Proposal(
+                ad_set_id=ad_set.id, kind=ChangeKind.SET_BUDGET, base=ad_set.daily_budget_micros, target=target,
+                source=Source.POLICY, source_name=name, may_run_alone=True,
+                reason=f"the policy {name} wants it: {', '.join(features)}"[:500],
+                evidence={"expected_profit_change": _decimal_text(explanation.expected_profit_change[index])},
+            )
+        )  # fmt: skip
+    return proposals
+
+
+def wanted_micros(wanted: float, platform: str, currency: str) -> int | None:
+    """A policy's wish in whole budget steps of the platform; `None` means leave alone."""
+    if not np.isfinite(wanted) or wanted <= 0:
+        return None
+    unit = budget_unit_micros(platform, currency)
+    return max(unit, int(wanted * MICROS) // unit * unit)
+
+
+def _decimal_text(value: float) -> str | None:
+    return f"{value:.2f}" if np.isfinite(value) else None
+

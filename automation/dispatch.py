@@ -1,0 +1,244 @@
+"""Dispatch: claim, read, compare, one write ever, read back, settle. Workers may be killed at any line.
+
+The steps are those of the safety protocol: the claim and its intent are committed before anything is sent;
+whatever cannot be told apart from "accepted" ends as `unknown`, is never sent again and is decided from
+evidence by `automation.reconcile`. Nothing here raises for an outcome: the queue must not retry a write.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError, transaction
+
+from accounts.clock import wall_now
+from accounts.hours import HOUR
+from accounts.models import AdSet, Membership
+from accounts.scoping import all_tenants, tenant_scope
+from automation.actions import IllegalMoveError, StaleActionError, digest_of, transition
+from automation.facts import Change, gather, standing_budgets
+from automation.guardrails import Decision, guard
+from automation.kill_switch import stop_reason
+from automation.limits import limit_values, limits_of
+from automation.models import Action, Approval, Limits
+from automation.pipeline import index_of
+from automation.states import State
+from connectors.connections import connect_ad_account
+from connectors.contracts import AdPlatform, AdSetRecord, DeliveryStatus
+from connectors.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectorError,
+    NotFoundError,
+    NotSentError,
+    PermissionDeniedError,
+    RateLimitedError,
+    RefusedError,
+)
+from metrics.snapshot import load_snapshot
+from rules.proposals import ChangeKind
+
+logger = logging.getLogger(__name__)
+
+WORKER = "dispatch"
+MAX_ATTEMPTS = 3
+RETRY_AFTER = timedelta(seconds=60)
+DEFINITE = (RefusedError, AuthenticationError, PermissionDeniedError, NotFoundError, ConfigurationError)
+Connect = Callable[..., AdPlatform]
+
+
+def dispatch(action_id: object, *, connect: Connect = connect_ad_account) -> Action | None:
+    """Bring one approved action to the platform. `None` when there was nothing to do here."""
+    with all_tenants():
+        found = Action.objects.filter(pk=action_id).values_list("tenant_id", flat=True).first()
+    if found is None:
+        return None
+    with tenant_scope(found):
+        try:
+            action = claim(action_id)
+            return _send(action, connect) if action else None
+        except (StaleActionError, IllegalMoveError):
+            return None
+        except DatabaseError as error:
+            # A lost COMMIT reply may have committed: the sweep finds out, nothing is decided here.
+            logger.warning("dispatch of %s left to the sweep: %s", action_id, type(error).__name__)
+            return None
+
+
+def claim(action_id: object) -> Action | None:
+    """Take the action for this worker: every condition again, then intent, token and lease, committed."""
+    with transaction.atomic():
+        row = Action.objects.select_related("tenant", "ad_set__ad_account__credential").filter(pk=action_id)
+        action: Action | None = row.filter(state=State.APPROVED).first()
+        now = wall_now()
+        if action is None or (action.not_before and now < action.not_before):
+            return None
+        if action.expires_at and now >= action.expires_at:
+            transition(action, State.EXPIRED, actor=WORKER, note="approved, but not sent in time")
+            return None
+        if stop_reason(action.tenant_id):
+            return None
+        # One claim at a time per tenant: the caps below are checked on sums.
+        list(Limits.objects.select_for_update().filter(tenant=action.tenant))
+        problem = _why_not(action)
+        if problem:
+            transition(action, State.REJECTED, actor=WORKER, note=problem[:500], next_step="A new proposal may follow.")
+            return None
+        try:
+            with transaction.atomic():
+                return transition(
+                    action, State.DISPATCHING, actor=WORKER, event="claimed", attempt_token=uuid.uuid4(),
+                    attempts=action.attempts + 1, sent_at=now,
+                    lease_until=now + timedelta(seconds=settings.DISPATCH_LEASE),
+                )  # fmt: skip
+        except IntegrityError:
+            return None  # another write to this ad set is in flight; the sweep wakes this one later
+
+
+def _why_not(action: Action) -> str:
+    """Approvals and guardrails again, on fresh facts; empty when the write may start."""
+    if action.digest != digest_of(action):
+        return "the action is not what was approved"
+    if action.approvals_required and len(_valid_approvals(action)) < action.approvals_required:
+        return "its approvals are no longer valid"
+    decision = _guard_again(action)
+    if not decision.allowed:
+        return decision.reason
+    if action.kind == ChangeKind.SET_BUDGET and decision.target_micros != action.target_micros:
+        return f"the limits leave less now: {decision.reason}"
+    return ""
+
+
+def _valid_approvals(action: Action) -> list[Approval]:
+    given = Approval.objects.filter(
+        action=action, decision=Approval.Decision.APPROVE, digest=action.digest, approver__is_active=True
+    ).select_related("approver")
+    members = set(Membership.objects.filter(tenant=action.tenant).values_list("user_id", flat=True))
+    return [
+        approval
+        for approval in given
+        if approval.approver_id != action.author_id
+        and (approval.approver_id in members or approval.approver.is_superuser)
+    ]
+
+
+def _guard_again(action: Action) -> Decision:
+    snapshot = load_snapshot(action.tenant, as_of=action.slot + HOUR, lookback=timedelta(hours=48))
+    change = Change(
+        index=index_of(snapshot, action.ad_set_id), kind=ChangeKind(action.kind), base_micros=action.base_micros,
+        target_micros=action.target_micros, is_raise=action.is_raise, action_id=action.pk,
+    )  # fmt: skip
+    facts = gather(action.tenant, snapshot, change, budgets=standing_budgets(action.tenant))
+    return guard(facts, limit_values(limits_of(action.tenant), action.stage))
+
+
+def _send(action: Action, connect: Connect) -> Action:
+    """Steps B to H, for the worker that holds the claim."""
+    try:
+        client = connect(action.ad_set.ad_account)
+        held = client.read_ad_set(action.ad_set.external_id)
+    except ConnectorError as error:
+        return _not_sent(action, f"the platform could not be read: {error}")
+    current = held_value(action, held)
+    if current == action.target:
+        return _settle(action, State.UNKNOWN, "the platform already held the target before the write")
+    if current != action.base:
+        return _settle(
+            action, State.CONFLICT, f"the platform holds {value_text(current)}, expected {value_text(action.base)}",
+            next_step="Look at who changed it; propose again from the new value.",
+        )  # fmt: skip
+    if not _may_still_send(action):
+        return _not_sent(action, "stopped, or too late, just before sending")
+    return _write(action, client)
+
+
+def _may_still_send(action: Action) -> bool:
+    """The last look before the write: the switch, our own token, the deadline."""
+    if stop_reason(action.tenant_id):
+        return False
+    mine = Action.objects.filter(pk=action.pk, state=State.DISPATCHING, attempt_token=action.attempt_token)
+    deadline = action.sent_at + timedelta(seconds=settings.DISPATCH_SEND_DEADLINE)  # type: ignore[operator]
+    return mine.exists() and wall_now() < deadline
+
+
+def _write(action: Action, client: AdPlatform) -> Action:
+    external_id = action.ad_set.external_id
+    try:
+        if action.kind == ChangeKind.SET_BUDGET:
+            client.set_daily_budget(external_id, action.target_micros or 0)
+        else:
+            client.set_status(external_id, DeliveryStatus(action.target_status))
+    except RateLimitedError as error:
+        return _not_sent(action, f"the platform throttles: {error}", wait=error.retry_after)
+    except NotSentError as error:
+        return _not_sent(action, f"nothing was sent: {error}")
+    except DEFINITE as error:
+        return _settle(
+            action, State.FAILED, f"the platform refused: {error}", code=error.code,
+            next_step="Mend the cause; a new proposal may follow.",
+        )  # fmt: skip
+    except Exception as error:  # noqa: BLE001  everything not listed may have been accepted
+        return _settle(action, State.UNKNOWN, f"the outcome is unclear: {type(error).__name__}")
+    return _read_back(action, client)
+
+
+def _read_back(action: Action, client: AdPlatform) -> Action:
+    try:
+        current = held_value(action, client.read_ad_set(action.ad_set.external_id))
+    except ConnectorError as error:
+        return _settle(action, State.UNKNOWN, f"written, but it could not be read back: {error}")
+    if current != action.target:
+        return _settle(action, State.UNKNOWN, f"written, but the platform holds {value_text(current)}")
+    return applied(action, actor=WORKER, note="")
+
+
+def applied(action: Action, *, actor: str, note: str) -> Action:
+    """Settle as verified: the mirror follows, and an undone action is marked so, in one transaction."""
+    with transaction.atomic():
+        field = "daily_budget_micros" if action.kind == ChangeKind.SET_BUDGET else "status"
+        AdSet.objects.filter(pk=action.ad_set_id).update(**{field: action.target})
+        transition(
+            action, State.APPLIED, actor=actor, note=note, read_back=value_text(action.target), next_step="",
+            lease_until=None,
+        )  # fmt: skip
+        undone = action.reverses
+        if undone and undone.state == State.APPLIED:
+            transition(undone, State.ROLLED_BACK, actor=actor, note="undone by a later action")
+    return action
+
+
+def _not_sent(action: Action, note: str, *, wait: float | None = None) -> Action:
+    """Nothing was applied: back to approved for a later attempt, or failed after the last."""
+    if action.attempts >= MAX_ATTEMPTS:
+        return _settle(
+            action, State.FAILED, f"given up after {action.attempts} attempts; {note}",
+            next_step="Nothing was written. A new proposal may follow.",
+        )  # fmt: skip
+    later = wall_now() + (timedelta(seconds=wait) if wait else RETRY_AFTER)
+    return transition(
+        action, State.APPROVED, actor=WORKER, event="not_sent", note=note[:500], not_before=later,
+        attempt_token=None, lease_until=None, sent_at=None,
+    )  # fmt: skip
+
+
+def _settle(action: Action, to: State, note: str, *, next_step: str = "", code: str = "") -> Action:
+    if to is State.UNKNOWN:
+        next_step = "Locked until evidence decides; nothing is written again."
+    return transition(
+        action, to, actor=WORKER, note=note[:500], next_step=next_step, lease_until=None, details={"code": code}
+    )
+
+
+def held_value(action: Action, record: AdSetRecord) -> int | str | None:
+    """The platform's present value of what the action changes."""
+    if action.kind == ChangeKind.SET_BUDGET:
+        return None if record.status is DeliveryStatus.REMOVED else record.daily_budget_micros
+    return record.status.value
+
+
+def value_text(value: int | str | None) -> str:
+    return "no budget of its own" if value is None else str(value)

@@ -1,0 +1,150 @@
+"""Gathering what the guardrails judge by: the snapshot, the budgets that stand, the changes under way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from accounts.hours import HOUR
+from accounts.models import AdSet, Campaign, Status, Tenant
+from accounts.money import scale_ppm
+from automation.guardrails import Facts
+from automation.kill_switch import stop_reason
+from automation.models import Action
+from automation.states import LOCKED_STATES, State
+from connectors.units import budget_unit_micros
+from metrics.snapshot import Snapshot
+from rules.proposals import ChangeKind
+
+WRITTEN_STATES = (State.APPLIED, State.ROLLED_BACK, *LOCKED_STATES)
+RESERVING_STATES = (State.APPROVED, *LOCKED_STATES)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One budget that stands on a platform; `amount` is `None` where a day's share cannot be told."""
+
+    ad_set_id: UUID | None
+    currency: str
+    amount_micros: int | None
+    worst_day_ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The change to be judged."""
+
+    index: int
+    kind: ChangeKind
+    base_micros: int | None
+    target_micros: int | None
+    is_raise: bool
+    action_id: UUID | None = None
+
+
+def standing_budgets(tenant: Tenant, *, only: frozenset[UUID] | None = None) -> list[Budget]:
+    """Every active budget of the tenant (or of these ad sets), with raises in flight at their target."""
+    raises = {
+        row.ad_set_id: row.target_micros
+        for row in Action.objects.filter(tenant=tenant, kind=ChangeKind.SET_BUDGET, state__in=RESERVING_STATES)
+    }
+    live = {"tenant": tenant, "status": Status.ACTIVE, "ad_account__is_active": True}
+    budgets = [
+        Budget(row.pk, row.ad_account.currency, _largest(row, raises.get(row.pk)), worst_day_ppm(row.ad_account.platform))
+        for row in AdSet.objects.filter(**live).select_related("ad_account")
+        if (only is None or row.pk in only) and (row.daily_budget_micros or row.lifetime_budget_micros)
+    ]
+    if only is None:
+        budgets += [
+            Budget(None, row.ad_account.currency, _largest(row, None), worst_day_ppm(row.ad_account.platform))
+            for row in Campaign.objects.filter(**live).select_related("ad_account")
+            if row.daily_budget_micros or row.lifetime_budget_micros
+        ]
+    return budgets
+
+
+def _largest(row: AdSet | Campaign, target_micros: int | None) -> int | None:
+    if row.lifetime_budget_micros and not row.daily_budget_micros:
+        return None
+    return max(row.daily_budget_micros or 0, target_micros or 0)
+
+
+def worst_day_ppm(platform: str) -> int:
+    """What a platform may spend on its worst day, as a share of the nominal budget."""
+    return int(settings.WORST_DAY_FACTOR_PPM[platform])
+
+
+def exposure(budgets: Iterable[Budget], *, without: UUID, currency: str) -> tuple[int | None, int | None]:
+    """Nominal and worst-day sums of the budgets besides one ad set's; unknown when any of them is."""
+    nominal = maximum = 0
+    for budget in budgets:
+        if budget.ad_set_id == without:
+            continue
+        if budget.amount_micros is None or budget.currency != currency:
+            return None, None
+        nominal += budget.amount_micros
+        maximum += scale_ppm(budget.amount_micros, budget.worst_day_ppm) + 1
+    return nominal, maximum
+
+
+def gather(
+    tenant: Tenant, snapshot: Snapshot, change: Change, *, budgets: list[Budget], scope: list[Budget] | None = None
+) -> Facts:
+    """The facts of one change at the snapshot's time. `scope` narrows what the daily target counts."""
+    ad_set = snapshot.ad_sets[change.index]
+    account = snapshot.of_account(ad_set.ad_account_id)
+    day = snapshot.window_over(account, "last_24h", ad_set.zone)
+    since, lately = _recent_changes(ad_set.id, snapshot.as_of, change.action_id)
+    _, maximum = exposure(budgets, without=ad_set.id, currency=tenant.currency)
+    nominal, _ = exposure(budgets if scope is None else scope, without=ad_set.id, currency=tenant.currency)
+    return Facts(
+        kind=change.kind,
+        key=ad_set.key,
+        currency=ad_set.currency,
+        limits_currency=tenant.currency,
+        base_micros=change.base_micros,
+        target_micros=change.target_micros,
+        is_raise=change.is_raise,
+        stop_reason=stop_reason(tenant.pk),
+        in_flight=_in_flight(ad_set.id, change),
+        data_problem=day.problem or ("revenue is not known" if day.revenue_micros is None else ""),
+        local_hour=snapshot.as_of.astimezone(ZoneInfo(ad_set.zone)).hour,
+        roas=day.get("roas"),
+        hours_since_sale=_hours_since_sale(snapshot),
+        hours_since_change=since,
+        changes_last_hour=lately,
+        platform_minimum_micros=ad_set.minimum_daily_budget_micros,
+        unit_micros=budget_unit_micros(ad_set.platform, ad_set.currency),
+        worst_day_ppm=worst_day_ppm(ad_set.platform),
+        other_nominal_micros=nominal,
+        other_maximum_micros=maximum,
+        active_siblings=sum(
+            snapshot.ad_sets[i].status == Status.ACTIVE for i in account if i != change.index
+        ),
+    )
+
+
+def _in_flight(ad_set_id: UUID, change: Change) -> bool:
+    rows = Action.objects.filter(ad_set_id=ad_set_id, kind=change.kind, state__in=LOCKED_STATES)
+    return rows.exclude(pk=change.action_id).exists()
+
+
+def _recent_changes(ad_set_id: UUID, as_of: datetime, action_id: UUID | None) -> tuple[float | None, int]:
+    """Hours since the ad set's last write in business time, and the writes of the last hour."""
+    rows = Action.objects.filter(ad_set_id=ad_set_id, state__in=WRITTEN_STATES).exclude(pk=action_id)
+    slots = list(rows.order_by("-slot").values_list("slot", flat=True)[:10])
+    if not slots:
+        return None, 0
+    slot = as_of - HOUR
+    return max(0.0, (slot - slots[0]) / HOUR), sum(past >= slot for past in slots)
+
+
+def _hours_since_sale(snapshot: Snapshot) -> float | None:
+    if snapshot.last_order_at is None or not snapshot.revenue_known[-1:].any():
+        return None
+    return max(0.0, (snapshot.as_of - snapshot.last_order_at) / HOUR)

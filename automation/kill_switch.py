@@ -1,0 +1,62 @@
+"""The kill switch: stops every write at once, of a tenant or of all. Missing or unreadable means engaged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import DatabaseError, transaction
+
+from accounts.models import Tenant, User
+from accounts.permissions import RELEASE, STOP, require
+from automation import log
+from automation.models import KillSwitch
+
+class SwitchError(Exception):
+    """The switch cannot be moved so; one clear line."""
+
+
+def stop_reason(tenant_id: Any) -> str:
+    """Why nothing may be written now; empty when writing is allowed."""
+    wanted = {KillSwitch.ALL: "all tenants", str(tenant_id): "this tenant"}
+    try:
+        rows = {row.scope: row for row in KillSwitch.objects.filter(scope__in=list(wanted))}
+    except DatabaseError:
+        return "the kill switch could not be read"
+    for scope, whom in wanted.items():
+        row = rows.get(scope)
+        if row is None:
+            return f"the kill switch of {whom} is missing"
+        if row.is_engaged:
+            return f"the kill switch of {whom} is engaged: {row.reason or 'no reason given'}"
+    return ""
+
+
+def engage(*, tenant: Tenant, reason: str, actor: User | None, actor_name: str = "") -> None:
+    """Stop every write of the tenant from the next attempt on. Anyone who may stop may call it."""
+    if actor is not None:
+        require(actor, STOP, tenant)
+    _move(tenant, True, reason, str(actor) if actor else actor_name)
+
+
+def release(*, tenant: Tenant, reason: str, actor: User) -> None:
+    """Allow writes again. Raises `SwitchError` without a reason."""
+    require(actor, RELEASE, tenant)
+    if not reason.strip():
+        raise SwitchError("expected a reason for releasing the kill switch")
+    _move(tenant, False, reason, str(actor))
+
+
+def _move(tenant: Tenant, is_engaged: bool, reason: str, actor: str) -> None:
+    values = {"is_engaged": is_engaged, "reason": reason[:300], "changed_by": actor[:200]}
+    with transaction.atomic():
+        KillSwitch.objects.update_or_create(scope=str(tenant.pk), defaults=values)
+        log.append(
+            tenant_id=tenant.pk, event="kill_switch_engaged" if is_engaged else "kill_switch_released",
+            actor=actor, details={"reason": reason[:300]},
+        )  # fmt: skip
+
+
+def ensure_switches(tenant: Tenant) -> None:
+    """The open switches of a new tenant; those that stand are left as they are."""
+    for scope in (KillSwitch.ALL, str(tenant.pk)):
+        KillSwitch.objects.get_or_create(scope=scope)
