@@ -47,7 +47,7 @@ def authenticate(text: str) -> ApiKey | None:
         return None
     now = timezone.now()
     with all_tenants():
-        row = ApiKey.objects.select_related("tenant").filter(prefix=match[1]).first()
+        row: ApiKey | None = ApiKey.objects.select_related("tenant").filter(prefix=match[1]).first()
         if row is None or not hmac.compare_digest(row.key_hash, _hash(match[2])):
             return None
         if row.revoked_at or row.expires_at <= now or not row.tenant.is_active:

@@ -14,7 +14,7 @@ import binascii
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -94,7 +94,9 @@ class SecretAttribute(DeferredAttribute):
         if instance is None:
             return self
         value = super().__get__(instance, cls)
-        return unseal(value, self.field.place(instance)) if isinstance(value, Sealed) else value
+        return (
+            unseal(value, cast(EncryptedTextField, self.field).place(instance)) if isinstance(value, Sealed) else value
+        )
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         instance.__dict__[self.field.attname] = value
@@ -185,15 +187,13 @@ def rotate() -> tuple[int, int]:
     return rotated, kept
 
 
-def _replace(
-    model: type[models.Model], field: EncryptedTextField, instance: models.Model, old: Sealed
-) -> int:
+def _replace(model: type[models.Model], field: EncryptedTextField, instance: models.Model, old: Sealed) -> int:
     new = seal(unseal(old, field.place(instance)), field.place(instance))
     quote = connection.ops.quote_name
-    primary = model._meta.pk
+    column, primary = str(field.column), model._meta.pk
     sql = (
-        f"UPDATE {quote(model._meta.db_table)} SET {quote(field.column)} = %s "  # noqa: S608
-        f"WHERE {quote(primary.column)} = %s AND {quote(field.column)} = %s"
+        f"UPDATE {quote(model._meta.db_table)} SET {quote(column)} = %s "  # noqa: S608
+        f"WHERE {quote(str(primary.column))} = %s AND {quote(column)} = %s"
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [new.text, primary.get_db_prep_value(instance.pk, connection), old.text])

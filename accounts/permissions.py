@@ -14,7 +14,14 @@ from django.core.exceptions import PermissionDenied
 from accounts.models import Membership, Role, Tenant, User
 from accounts.scoping import all_tenants
 
-VIEW, PROPOSE, APPROVE, CONFIGURE, STOP, RELEASE = "view", "propose", "approve", "configure", "stop", "release"
+VIEW, PROPOSE, APPROVE, CONFIGURE, STOP, RELEASE = (
+    "view",
+    "propose",
+    "approve",
+    "configure",
+    "stop",
+    "release",
+)
 
 ROLE_VERBS: dict[str, frozenset[str]] = {
     Role.VIEWER: frozenset({VIEW}),

@@ -63,7 +63,10 @@ def digest_of(action: Action) -> str:
         "base": action.base,
         "target": action.target,
         "limits_version": action.limits_version,
+        "run_limits": action.run_limits,
         "slot": action.slot.isoformat(),
+        # A person may ask for the same again; a run's repeat is the same action.
+        "request": str(action.pk) if action.source == "person" else None,
     }
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
@@ -71,9 +74,9 @@ def digest_of(action: Action) -> str:
 
 def supersede_others(action: Action, *, actor: str) -> int:
     """Replace the actions on the same ad set and kind that have not been claimed yet."""
-    older = Action.objects.filter(
-        ad_set_id=action.ad_set_id, kind=action.kind, state__in=REPLACEABLE_STATES
-    ).exclude(pk=action.pk)
+    older = Action.objects.filter(ad_set_id=action.ad_set_id, kind=action.kind, state__in=REPLACEABLE_STATES).exclude(
+        pk=action.pk
+    )
     for other in older:
         transition(other, State.SUPERSEDED, actor=actor, note=f"replaced by a newer proposal of {action.slot:%H:%M}")
     return len(older)
@@ -81,6 +84,4 @@ def supersede_others(action: Action, *, actor: str) -> int:
 
 def in_flight(ad_set_id: Any, kind: str) -> bool:
     """Whether a write of this kind is under way, or its outcome unclear: nothing else may start."""
-    return Action.objects.filter(
-        ad_set_id=ad_set_id, kind=kind, state__in=(State.DISPATCHING, State.UNKNOWN)
-    ).exists()
+    return Action.objects.filter(ad_set_id=ad_set_id, kind=kind, state__in=(State.DISPATCHING, State.UNKNOWN)).exists()

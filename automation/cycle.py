@@ -6,35 +6,29 @@ transaction is open while it does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import numpy as np
 from django.db import transaction
 from django.db.models import F, Q, Sum
 
-from accounts.alerts import raise_alert, resolve_alert
 from accounts.clock import wall_now
 from accounts.hours import HOUR, day_bounds, local_day
-from accounts.models import AdAccount, Store, Tenant
-from accounts.models.alerts import Severity
+from accounts.models import AdAccount, Tenant
 from accounts.money import MICROS
 from automation.limits import limit_values, limits_of
 from automation.models import Action, Limits, PolicyRun
 from automation.pipeline import Setting, submit
 from brain.observe import observe
 from brain.policies import Policy, load
-from connectors.connections import connect_ad_account, connect_store
-from connectors.contracts import AdPlatform, StorePlatform
-from connectors.errors import ConnectorError
 from connectors.units import budget_unit_micros
 from metrics.accounting import account_slot
 from metrics.models import HourlyMetric
+from metrics.pull import Pulled, pull
 from metrics.rewards import next_lambda_ppm
 from metrics.snapshot import Snapshot, load_snapshot
-from metrics.sync import SyncCounts, restatement_days, sync_hours, sync_orders, sync_tree
 from rules.engine import evaluate_rules, proposals_of
 from rules.models import Rule
 from rules.proposals import ChangeKind, Proposal, Source
@@ -43,7 +37,6 @@ ACCOUNT_LOOKBACK = timedelta(hours=72)
 RUN_LEASE = timedelta(minutes=10)
 MAX_RUN_ATTEMPTS = 3
 DEFAULT_POLICY = "roas_rules"
-FIRST_SYNC = timedelta(days=30)
 
 
 @dataclass(slots=True)
@@ -51,71 +44,26 @@ class HourReport:
     """What one hour of a tenant did."""
 
     slot: datetime
-    synced: SyncCounts = field(default_factory=SyncCounts)
+    pulled: Pulled
     runs: list[PolicyRun] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
 
 
 def run_hour(tenant: Tenant, slot: datetime, *, policy: str = DEFAULT_POLICY) -> HourReport:
     """One hour for every active ad account of the tenant; a second call for the same slot adds nothing.
 
     A source that cannot be read leaves an alert and stale figures, on which the guardrails allow no raise.
+    A slot before one that was run already is missed: it is not acted on any more.
     """
-    report = HourReport(slot)
+    if PolicyRun.objects.filter(tenant=tenant, slot__gt=slot).exists():
+        return HourReport(slot, Pulled())
     as_of = slot + HOUR
-    sync_tenant(tenant, as_of=as_of, report=report)
+    report = HourReport(slot, pull(tenant, as_of=as_of))
     account_slot(tenant, as_of=as_of, lookback=ACCOUNT_LOOKBACK)
     move_lambda(tenant, as_of)
     for account in AdAccount.objects.filter(tenant=tenant, is_active=True):
         decide_account(tenant, account, slot, policy=policy, report=report)
     return report
-
-
-def sources(tenant: Tenant) -> tuple[list[AdAccount], list[Store]]:
-    """What a tenant's hour reads from."""
-    accounts = AdAccount.objects.filter(tenant=tenant, is_active=True).select_related("credential")
-    stores = Store.objects.filter(tenant=tenant, is_active=True).select_related("credential")
-    return list(accounts), list(stores)
-
-
-def sync_tenant(tenant: Tenant, *, as_of: datetime, report: HourReport) -> None:
-    """Pull what may have changed from each source; one that fails does not hold up the others."""
-    accounts, stores = sources(tenant)
-    for account in accounts:
-        _guarded_sync(tenant, account, report, lambda a=account: sync_account(a, connect_ad_account(a), as_of))
-    for store in stores:
-        _guarded_sync(tenant, store, report, lambda s=store: _sync_store(s, connect_store(s), as_of))
-
-
-def _guarded_sync(tenant: Tenant, source: Any, report: HourReport, sync: Callable[[], SyncCounts]) -> None:
-    key = f"sync {source.pk}"
-    try:
-        counts = sync()
-    except ConnectorError as error:
-        report.problems.append(f"{source}: {error}")
-        raise_alert(tenant, key=key, severity=Severity.WARNING, message=f"{source} could not be read: {error}")
-        return
-    resolve_alert(tenant, key=key)
-    report.synced.hours += counts.hours
-    report.synced.orders += counts.orders
-    report.synced.refunds += counts.refunds
-
-
-def sync_account(account: AdAccount, client: AdPlatform, as_of: datetime) -> SyncCounts:
-    sync_tree(account, client, as_of=as_of)
-    first, last = restatement_days(account, as_of)
-    return sync_hours(account, client, first_day=first, last_day=last, as_of=as_of)
-
-
-def _sync_store(store: Store, client: StorePlatform, as_of: datetime) -> SyncCounts:
-    return sync_orders(store, client, since=known_from(store, as_of), as_of=as_of)
-
-
-def known_from(store: Store, as_of: datetime) -> datetime:
-    """From when a store's orders are known already, or should be with its first sync."""
-    coverage = getattr(store, "coverage", None)
-    return coverage.known_from if coverage else as_of - FIRST_SYNC
 
 
 def move_lambda(tenant: Tenant, as_of: datetime) -> None:
@@ -130,9 +78,7 @@ def move_lambda(tenant: Tenant, as_of: datetime) -> None:
     ).aggregate(total=Sum("spend_micros"))["total"]
     if spent is None:
         return
-    moved = next_lambda_ppm(
-        tenant.lambda_spend_ppm, tenant.lagrange_step_ppm, spent, limits.daily_target_micros
-    )
+    moved = next_lambda_ppm(tenant.lambda_spend_ppm, tenant.lagrange_step_ppm, spent, limits.daily_target_micros)
     _store_lambda(tenant, yesterday, moved)
 
 
@@ -142,9 +88,7 @@ def _store_lambda(tenant: Tenant, day: date, lambda_ppm: int) -> None:
     tenant.refresh_from_db(fields=["lambda_day", "lambda_spend_ppm"])
 
 
-def decide_account(
-    tenant: Tenant, account: AdAccount, slot: datetime, *, policy: str, report: HourReport
-) -> None:
+def decide_account(tenant: Tenant, account: AdAccount, slot: datetime, *, policy: str, report: HourReport) -> None:
     """Propose and decide for one ad account and slot, once."""
     run = claim_run(tenant, account, slot, policy)
     if run is None:
@@ -155,7 +99,10 @@ def decide_account(
     with transaction.atomic():
         proposals = [
             proposal
-            for proposal in (*rule_proposals(tenant, snapshot), *policy_proposals(load(policy), policy, snapshot, row))
+            for proposal in (
+                *rule_proposals(tenant, snapshot),
+                *policy_proposals(load(policy), policy, snapshot, row),
+            )
             if proposal.ad_set_id in {snapshot.ad_sets[i].id for i in snapshot.of_account(account.pk)}
         ]
         setting = Setting(tenant, snapshot, run.stage, row, limit_values(row, run.stage), run)
@@ -185,9 +132,7 @@ def rule_proposals(tenant: Tenant, snapshot: Snapshot) -> list[Proposal]:
     return proposals_of(evaluate_rules(Rule.objects.filter(tenant=tenant, is_enabled=True), snapshot))
 
 
-def policy_proposals(
-    policy: Policy, name: str, snapshot: Snapshot, row: Limits | None
-) -> Iterable[Proposal]:
+def policy_proposals(policy: Policy, name: str, snapshot: Snapshot, row: Limits | None) -> Iterable[Proposal]:
     """What the policy wants, as proposals; without limits it is not asked."""
     if row is None or not snapshot.ad_sets:
         return []
@@ -225,4 +170,3 @@ def wanted_micros(wanted: float, platform: str, currency: str) -> int | None:
 
 def _decimal_text(value: float) -> str | None:
     return f"{value:.2f}" if np.isfinite(value) else None
-

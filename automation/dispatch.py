@@ -23,7 +23,7 @@ from automation.actions import IllegalMoveError, StaleActionError, digest_of, tr
 from automation.facts import Change, gather, standing_budgets
 from automation.guardrails import Decision, guard
 from automation.kill_switch import stop_reason
-from automation.limits import limit_values, limits_of
+from automation.limits import RunLimits, limits_of, scope_ids, values_for
 from automation.models import Action, Approval, Limits
 from automation.pipeline import index_of
 from automation.states import State
@@ -86,7 +86,13 @@ def claim(action_id: object) -> Action | None:
         list(Limits.objects.select_for_update().filter(tenant=action.tenant))
         problem = _why_not(action)
         if problem:
-            transition(action, State.REJECTED, actor=WORKER, note=problem[:500], next_step="A new proposal may follow.")
+            transition(
+                action,
+                State.REJECTED,
+                actor=WORKER,
+                note=problem[:500],
+                next_step="A new proposal may follow.",
+            )
             return None
         try:
             with transaction.atomic():
@@ -132,8 +138,12 @@ def _guard_again(action: Action) -> Decision:
         index=index_of(snapshot, action.ad_set_id), kind=ChangeKind(action.kind), base_micros=action.base_micros,
         target_micros=action.target_micros, is_raise=action.is_raise, action_id=action.pk,
     )  # fmt: skip
-    facts = gather(action.tenant, snapshot, change, budgets=standing_budgets(action.tenant))
-    return guard(facts, limit_values(limits_of(action.tenant), action.stage))
+    run_limits = RunLimits.from_json(action.run_limits) if action.run_limits else None
+    facts = gather(
+        action.tenant, snapshot, change, budgets=standing_budgets(action.tenant),
+        scope=standing_budgets(action.tenant, only=scope_ids(action.tenant, run_limits)),
+    )  # fmt: skip
+    return guard(facts, values_for(action, limits_of(action.tenant)))
 
 
 def _send(action: Action, connect: Connect) -> Action:
@@ -161,8 +171,8 @@ def _may_still_send(action: Action) -> bool:
     if stop_reason(action.tenant_id):
         return False
     mine = Action.objects.filter(pk=action.pk, state=State.DISPATCHING, attempt_token=action.attempt_token)
-    deadline = action.sent_at + timedelta(seconds=settings.DISPATCH_SEND_DEADLINE)  # type: ignore[operator]
-    return mine.exists() and wall_now() < deadline
+    deadline = timedelta(seconds=settings.DISPATCH_SEND_DEADLINE)
+    return mine.exists() and action.sent_at is not None and wall_now() < action.sent_at + deadline
 
 
 def _write(action: Action, client: AdPlatform) -> Action:
@@ -181,7 +191,7 @@ def _write(action: Action, client: AdPlatform) -> Action:
             action, State.FAILED, f"the platform refused: {error}", code=error.code,
             next_step="Mend the cause; a new proposal may follow.",
         )  # fmt: skip
-    except Exception as error:  # noqa: BLE001  everything not listed may have been accepted
+    except Exception as error:
         return _settle(action, State.UNKNOWN, f"the outcome is unclear: {type(error).__name__}")
     return _read_back(action, client)
 
@@ -229,7 +239,13 @@ def _settle(action: Action, to: State, note: str, *, next_step: str = "", code: 
     if to is State.UNKNOWN:
         next_step = "Locked until evidence decides; nothing is written again."
     return transition(
-        action, to, actor=WORKER, note=note[:500], next_step=next_step, lease_until=None, details={"code": code}
+        action,
+        to,
+        actor=WORKER,
+        note=note[:500],
+        next_step=next_step,
+        lease_until=None,
+        details={"code": code},
     )
 
 

@@ -55,7 +55,12 @@ def standing_budgets(tenant: Tenant, *, only: frozenset[UUID] | None = None) -> 
     }
     live = {"tenant": tenant, "status": Status.ACTIVE, "ad_account__is_active": True}
     budgets = [
-        Budget(row.pk, row.ad_account.currency, _largest(row, raises.get(row.pk)), worst_day_ppm(row.ad_account.platform))
+        Budget(
+            row.pk,
+            row.ad_account.currency,
+            _largest(row, raises.get(row.pk)),
+            worst_day_ppm(row.ad_account.platform),
+        )
         for row in AdSet.objects.filter(**live).select_related("ad_account")
         if (only is None or row.pk in only) and (row.daily_budget_micros or row.lifetime_budget_micros)
     ]
@@ -93,15 +98,19 @@ def exposure(budgets: Iterable[Budget], *, without: UUID, currency: str) -> tupl
 
 
 def gather(
-    tenant: Tenant, snapshot: Snapshot, change: Change, *, budgets: list[Budget], scope: list[Budget] | None = None
-) -> Facts:
-    """The facts of one change at the snapshot's time. `scope` narrows what the daily target counts."""
+    tenant: Tenant, snapshot: Snapshot, change: Change, *, budgets: list[Budget], scope: list[Budget],
+    is_replay: bool = False,
+) -> Facts:  # fmt: skip
+    """The facts of one change at the snapshot's time. `scope` holds the budgets that the daily target counts.
+
+    A replay of the past knows no kill switch and no write in flight, and only the changes before it.
+    """
     ad_set = snapshot.ad_sets[change.index]
     account = snapshot.of_account(ad_set.ad_account_id)
     day = snapshot.window_over(account, "last_24h", ad_set.zone)
-    since, lately = _recent_changes(ad_set.id, snapshot.as_of, change.action_id)
+    since, lately = _recent_changes(ad_set.id, snapshot.as_of, change.action_id, is_replay=is_replay)
     _, maximum = exposure(budgets, without=ad_set.id, currency=tenant.currency)
-    nominal, _ = exposure(budgets if scope is None else scope, without=ad_set.id, currency=tenant.currency)
+    nominal, _ = exposure(scope, without=ad_set.id, currency=tenant.currency)
     return Facts(
         kind=change.kind,
         key=ad_set.key,
@@ -110,8 +119,8 @@ def gather(
         base_micros=change.base_micros,
         target_micros=change.target_micros,
         is_raise=change.is_raise,
-        stop_reason=stop_reason(tenant.pk),
-        in_flight=_in_flight(ad_set.id, change),
+        stop_reason="" if is_replay else stop_reason(tenant.pk),
+        in_flight=not is_replay and _in_flight(ad_set.id, change),
         data_problem=day.problem or ("revenue is not known" if day.revenue_micros is None else ""),
         local_hour=snapshot.as_of.astimezone(ZoneInfo(ad_set.zone)).hour,
         roas=day.get("roas"),
@@ -123,9 +132,7 @@ def gather(
         worst_day_ppm=worst_day_ppm(ad_set.platform),
         other_nominal_micros=nominal,
         other_maximum_micros=maximum,
-        active_siblings=sum(
-            snapshot.ad_sets[i].status == Status.ACTIVE for i in account if i != change.index
-        ),
+        active_siblings=sum(snapshot.ad_sets[i].status == Status.ACTIVE for i in account if i != change.index),
     )
 
 
@@ -134,9 +141,13 @@ def _in_flight(ad_set_id: UUID, change: Change) -> bool:
     return rows.exclude(pk=change.action_id).exists()
 
 
-def _recent_changes(ad_set_id: UUID, as_of: datetime, action_id: UUID | None) -> tuple[float | None, int]:
+def _recent_changes(
+    ad_set_id: UUID, as_of: datetime, action_id: UUID | None, *, is_replay: bool
+) -> tuple[float | None, int]:
     """Hours since the ad set's last write in business time, and the writes of the last hour."""
     rows = Action.objects.filter(ad_set_id=ad_set_id, state__in=WRITTEN_STATES).exclude(pk=action_id)
+    if is_replay:
+        rows = rows.filter(slot__lt=as_of)
     slots = list(rows.order_by("-slot").values_list("slot", flat=True)[:10])
     if not slots:
         return None, 0

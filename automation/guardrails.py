@@ -204,7 +204,11 @@ def platform_minimum(facts: Facts, limits: LimitValues, target: int | None) -> C
         return _block("the platform's minimum budget is unknown", target)
     if target < facts.platform_minimum_micros:
         minimum = facts.platform_minimum_micros
-        return Outcome.CLAMP, f"the platform's minimum is {money_text(minimum, facts.currency)} a day", minimum
+        return (
+            Outcome.CLAMP,
+            f"the platform's minimum is {money_text(minimum, facts.currency)} a day",
+            minimum,
+        )
     return _allow("above the platform's minimum", target)
 
 
@@ -229,7 +233,12 @@ def daily_target(facts: Facts, limits: LimitValues, target: int | None) -> Check
 def hard_cap(facts: Facts, limits: LimitValues, target: int | None) -> Check:
     """What the platforms together may spend on their worst day; lowering is always allowed."""
     return _room(
-        facts, target, limits.hard_daily_cap_micros, facts.other_maximum_micros, facts.worst_day_ppm, "hard cap"
+        facts,
+        target,
+        limits.hard_daily_cap_micros,
+        facts.other_maximum_micros,
+        facts.worst_day_ppm,
+        "hard cap",
     )
 
 
@@ -278,7 +287,7 @@ def guard(facts: Facts, limits: LimitValues | None, guardrails: tuple[Guardrail,
         name = guardrail.__name__
         try:
             outcome, reason, left = guardrail(facts, limits, target)
-        except Exception as error:  # noqa: BLE001  whatever went wrong, an error must block
+        except Exception as error:
             outcome, reason, left = Outcome.BLOCK, f"{name} failed: {type(error).__name__}", target
         if outcome is Outcome.CLAMP:
             target = left

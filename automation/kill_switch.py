@@ -11,6 +11,7 @@ from accounts.permissions import RELEASE, STOP, require
 from automation import log
 from automation.models import KillSwitch
 
+
 class SwitchError(Exception):
     """The switch cannot be moved so; one clear line."""
 

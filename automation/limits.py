@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+from uuid import UUID
 
-from accounts.models import RolloutStage, Tenant
+from accounts.models import AdSet, RolloutStage, Tenant
 from automation.guardrails import LimitValues
-from automation.models import Limits
+from automation.models import Action, Limits
 
 _PEAK = re.compile(r"([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])")
 
@@ -50,18 +52,59 @@ def limit_values(row: Limits | None, stage: str) -> LimitValues | None:
     )
 
 
-def tightened(
-    values: LimitValues, *, daily_target_micros: int, delta_ppm: int, floor_micros: int, ceiling_micros: int,
-    canary: frozenset[str] | None, peak_hours: tuple[int, int] | None,
-) -> LimitValues:  # fmt: skip
-    """The limits of one run of the runner: its flags are the hardest, the tenant's others stay."""
-    return replace(
-        values,
-        daily_target_micros=daily_target_micros,
-        step_up_ppm=min(values.step_up_ppm, delta_ppm),
-        step_down_ppm=min(values.step_down_ppm, delta_ppm),
-        floor_micros=floor_micros,
-        ceiling_micros=ceiling_micros,
-        peak_hours=peak_hours or values.peak_hours,
-        canary=canary,
-    )
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """The runner's flags: the hardest limits of its run, in force until each of its actions is dispatched.
+
+    The daily target counts the ad sets of the run: those on the canary list, or all when there is none.
+    """
+
+    daily_target_micros: int
+    delta_ppm: int
+    floor_micros: int
+    ceiling_micros: int
+    peak_hours: tuple[int, int] | None
+    canary: frozenset[str] | None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {
+            "peak_hours": list(self.peak_hours) if self.peak_hours else None,
+            "canary": None if self.canary is None else sorted(self.canary),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RunLimits:
+        first_last, canary = data["peak_hours"], data["canary"]
+        return cls(**data | {
+            "peak_hours": (first_last[0], first_last[1]) if first_last else None,
+            "canary": None if canary is None else frozenset(canary),
+        })  # fmt: skip
+
+    def on(self, values: LimitValues) -> LimitValues:
+        """The tenant's limits with these on top; the tenant's smaller steps, caps and freezes stay."""
+        return replace(
+            values,
+            daily_target_micros=self.daily_target_micros,
+            step_up_ppm=min(values.step_up_ppm, self.delta_ppm),
+            step_down_ppm=min(values.step_down_ppm, self.delta_ppm),
+            floor_micros=self.floor_micros,
+            ceiling_micros=self.ceiling_micros,
+            peak_hours=self.peak_hours or values.peak_hours,
+            canary=self.canary,
+        )
+
+
+def values_for(action: Action, row: Limits | None) -> LimitValues | None:
+    """The limits that an action must meet when it is dispatched."""
+    values = limit_values(row, action.stage)
+    if values is None or action.run_limits is None:
+        return values
+    return RunLimits.from_json(action.run_limits).on(values)
+
+
+def scope_ids(tenant: Tenant, run_limits: RunLimits | None) -> frozenset[UUID] | None:
+    """The ad sets whose budgets the daily target counts; `None` is all of the tenant's."""
+    if run_limits is None or run_limits.canary is None:
+        return None
+    rows = AdSet.objects.filter(tenant=tenant).select_related("ad_account")
+    return frozenset(row.pk for row in rows if row.key in run_limits.canary)

@@ -75,5 +75,3 @@ def verify(tenant: Tenant) -> Iterator[str]:
     head = LogHead.objects.filter(tenant=tenant).first()
     if (head.number, head.hash) != (number, previous) if head else number:
         yield f"the head of the chain is not its last entry #{number}: entries are missing at the end"
-
-

@@ -111,6 +111,12 @@ class Action(Change):
     version = models.PositiveIntegerField(default=0)
     digest = models.CharField(max_length=64)
     limits_version = models.PositiveIntegerField()
+    run_limits = models.JSONField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The runner's flags: in force until it is dispatched.",
+    )
     may_run_alone = models.BooleanField(default=False)
     approvals_required = models.PositiveSmallIntegerField(default=0)
     maximum_extra_micros = models.BigIntegerField(
@@ -128,9 +134,7 @@ class Action(Change):
     read_back = models.CharField(max_length=40, blank=True, help_text="What the platform held afterwards.")
     note = models.CharField(max_length=500, blank=True, help_text="Why it stands where it stands.")
     next_step = models.CharField(max_length=200, blank=True)
-    reverses = models.OneToOneField(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="reversed_by"
-    )
+    reverses = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="reversed_by")
 
     class Meta(Change.Meta):
         ordering = ["-created_at"]
@@ -140,7 +144,9 @@ class Action(Change):
                 fields=["ad_account", "slot", "ad_set", "kind", "digest"], name="one_action_per_key"
             ),
             models.UniqueConstraint(
-                fields=["ad_set", "kind"], condition=models.Q(state__in=LOCKED_STATES), name="one_write_in_flight"
+                fields=["ad_set", "kind"],
+                condition=models.Q(state__in=LOCKED_STATES),
+                name="one_write_in_flight",
             ),
             models.UniqueConstraint(
                 fields=["ad_set", "kind"], condition=models.Q(state__in=LIVE_STATES), name="one_live_action"
@@ -216,7 +222,9 @@ class Limits(UuidModel, TenantOwned):
         default=24, help_text="No raise after so many hours without an order."
     )
     peak_hours = models.CharField(
-        max_length=11, blank=True, help_text="Raises only in these local hours, for example 18-22. Empty: any."
+        max_length=11,
+        blank=True,
+        help_text="Raises only in these local hours, for example 18-22. Empty: any.",
     )
     approval_above_ppm = models.PositiveIntegerField(
         default=100_000, help_text="A larger relative change waits for approval."
@@ -275,6 +283,9 @@ class LogHead(models.Model):
     tenant = models.OneToOneField("accounts.Tenant", on_delete=models.PROTECT, primary_key=True)
     number = models.PositiveBigIntegerField(default=0)
     hash = models.CharField(max_length=64, default="0" * 64)
+
+    def __str__(self) -> str:
+        return f"#{self.number}"
 
 
 class LogEntry(UuidModel, TenantOwned):

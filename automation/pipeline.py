@@ -18,6 +18,7 @@ from automation.actions import digest_of, in_flight, supersede_others, transitio
 from automation.arbitration import Outcome, arbitrate
 from automation.facts import Budget, Change, gather, standing_budgets, worst_day_ppm
 from automation.guardrails import Decision, LimitValues, guard
+from automation.limits import RunLimits, scope_ids
 from automation.models import Action, Limits, PolicyRun, ProposalRecord, Verdict
 from automation.states import REPLACEABLE_STATES, State
 from automation.wake import wake_dispatch
@@ -38,21 +39,25 @@ class Setting:
     limits: LimitValues | None
     run: PolicyRun | None = None
     author: User | None = None
-    scope: frozenset[UUID] | None = None
+    run_limits: RunLimits | None = None
+    is_replay: bool = False
+
+    def budgets(self) -> tuple[list[Budget], list[Budget]]:
+        """The budgets that stand: all of the tenant's, and those that the daily target counts."""
+        everything = standing_budgets(self.tenant)
+        only = scope_ids(self.tenant, self.run_limits)
+        return everything, everything if only is None else standing_budgets(self.tenant, only=only)
 
 
 def submit(setting: Setting, proposals: Iterable[Proposal]) -> list[Action]:
     """Record every proposal, make an action of each winner, guard it and route it."""
     actions = []
     with transaction.atomic():
-        budgets = standing_budgets(setting.tenant)
-        scope = standing_budgets(setting.tenant, only=setting.scope) if setting.scope is not None else None
         for outcome in arbitrate(proposals):
             lost_to = outcome.lost_to or _already_live(outcome.proposal)
             _record(setting, outcome, lost_to)
             if not lost_to:
-                actions.append(_act(setting, outcome.proposal, budgets, scope))
-                budgets = standing_budgets(setting.tenant)
+                actions.append(_act(setting, outcome.proposal))
     return actions
 
 
@@ -90,12 +95,10 @@ def index_of(snapshot: Snapshot, ad_set_id: UUID) -> int:
 
 
 def _record(setting: Setting, outcome: Outcome, lost_to: str) -> None:
-    ProposalRecord.objects.create(
-        won=not lost_to, lost_to=lost_to[:200], **_shared(setting, outcome.proposal)
-    )
+    ProposalRecord.objects.create(won=not lost_to, lost_to=lost_to[:200], **_shared(setting, outcome.proposal))
 
 
-def decide(setting: Setting, proposal: Proposal, budgets: list[Budget], scope: list[Budget] | None) -> Decision:
+def decide(setting: Setting, proposal: Proposal, budgets: tuple[list[Budget], list[Budget]]) -> Decision:
     """The guardrails' decision on a proposal; changes nothing."""
     is_budget = proposal.kind == ChangeKind.SET_BUDGET
     change = Change(
@@ -105,23 +108,33 @@ def decide(setting: Setting, proposal: Proposal, budgets: list[Budget], scope: l
         target_micros=int(proposal.target) if is_budget else None,
         is_raise=proposal.is_raise,
     )
-    facts = gather(setting.tenant, setting.snapshot, change, budgets=budgets, scope=scope)
+    facts = gather(
+        setting.tenant,
+        setting.snapshot,
+        change,
+        budgets=budgets[0],
+        scope=budgets[1],
+        is_replay=setting.is_replay,
+    )
     return guard(facts, setting.limits)
 
 
-def _act(setting: Setting, proposal: Proposal, budgets: list[Budget], scope: list[Budget] | None) -> Action:
+def _act(setting: Setting, proposal: Proposal) -> Action:
     actor = f"{proposal.source}: {proposal.source_name}"
-    decision = decide(setting, proposal, budgets, scope)
+    decision = decide(setting, proposal, setting.budgets())
     action = Action(
         slot=setting.snapshot.as_of - HOUR, stage=setting.stage, author=setting.author,
         proposed_micros=int(proposal.target) if proposal.kind == ChangeKind.SET_BUDGET else None,
         limits_version=setting.row.version if setting.row else 0, may_run_alone=proposal.may_run_alone,
+        run_limits=setting.run_limits.as_json() if setting.run_limits else None,
         **_shared(setting, proposal),
     )  # fmt: skip
     if decision.allowed and proposal.kind == ChangeKind.SET_BUDGET:
         action.target_micros = decision.target_micros
     action.maximum_extra_micros = _maximum_extra(setting, action)
     action.digest = digest_of(action)
+    if existing := _twin(action):
+        return existing
     supersede_others(action, actor=actor)
     action.save(force_insert=True)
     log.append(
@@ -139,6 +152,15 @@ def _act(setting: Setting, proposal: Proposal, budgets: list[Budget], scope: lis
         return transition(action, State.REJECTED, actor="guardrails", note=decision.reason[:500])
     transition(action, State.GUARDED, actor="guardrails", note=decision.reason[:500])
     return route(action, setting.row)
+
+
+def _twin(action: Action) -> Action | None:
+    """The very same change of the same slot, decided before: a repeat of a run makes no second row."""
+    twin: Action | None = Action.objects.filter(
+        ad_account_id=action.ad_account_id, slot=action.slot, ad_set_id=action.ad_set_id, kind=action.kind,
+        digest=action.digest,
+    ).first()  # fmt: skip
+    return twin
 
 
 def _maximum_extra(setting: Setting, action: Action) -> int:

@@ -18,7 +18,7 @@ from accounts.clock import wall_now
 from accounts.models.alerts import Severity
 from accounts.scoping import all_tenants, tenant_scope
 from automation.actions import StaleActionError, transition
-from automation.dispatch import Connect, held_value, value_text, applied
+from automation.dispatch import Connect, applied, held_value, value_text
 from automation.models import Action
 from automation.states import State
 from automation.wake import wake_dispatch

@@ -23,14 +23,10 @@ class State(models.TextChoices):
 
 MOVES: dict[State, frozenset[State]] = {
     State.PROPOSED: frozenset({State.GUARDED, State.REJECTED, State.SUPERSEDED}),
-    State.GUARDED: frozenset(
-        {State.APPROVED, State.AWAITING_APPROVAL, State.REJECTED, State.SUPERSEDED}
-    ),
+    State.GUARDED: frozenset({State.APPROVED, State.AWAITING_APPROVAL, State.REJECTED, State.SUPERSEDED}),
     State.AWAITING_APPROVAL: frozenset({State.APPROVED, State.REJECTED, State.EXPIRED, State.SUPERSEDED}),
     State.APPROVED: frozenset({State.DISPATCHING, State.REJECTED, State.EXPIRED, State.SUPERSEDED}),
-    State.DISPATCHING: frozenset(
-        {State.APPROVED, State.CONFLICT, State.APPLIED, State.FAILED, State.UNKNOWN}
-    ),
+    State.DISPATCHING: frozenset({State.APPROVED, State.CONFLICT, State.APPLIED, State.FAILED, State.UNKNOWN}),
     State.UNKNOWN: frozenset({State.APPLIED, State.FAILED, State.CONFLICT}),
     State.CONFLICT: frozenset({State.REJECTED}),
     State.APPLIED: frozenset({State.ROLLED_BACK}),

@@ -27,7 +27,7 @@ def run_hour(tenant_id: str, slot: str) -> str:
         tenant = Tenant.objects.get(pk=tenant_id, is_active=True)
     with tenant_scope(tenant):
         report = cycle.run_hour(tenant, parse_slot(slot))
-    return f"{len(report.actions)} actions, {len(report.problems)} problems"
+    return f"{len(report.actions)} actions, {len(report.pulled.problems)} problems"
 
 
 def run_newest_hour() -> int:

@@ -12,7 +12,9 @@ ACTION = "automation_action"
 
 
 def _moves_sql() -> str:
-    pairs = [f"(OLD.state = '{start}' AND NEW.state = '{end}')" for start, ends in MOVES.items() for end in sorted(ends)]
+    pairs = [
+        f"(OLD.state = '{start}' AND NEW.state = '{end}')" for start, ends in MOVES.items() for end in sorted(ends)
+    ]
     return " OR ".join(pairs)
 
 
@@ -27,15 +29,20 @@ def _sqlite() -> list[str]:
     ]
 
 
+def _refusal(function: str, message: str) -> str:
+    return (
+        f"CREATE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation'; END $$"
+    )
+
+
 def _postgresql() -> list[str]:
     return [
-        "CREATE FUNCTION refuse_log_change() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'the action log is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$",
+        _refusal("refuse_log_change", "the action log is append-only"),
         f"CREATE TRIGGER log_no_change BEFORE UPDATE OR DELETE ON {LOG} "
         "FOR EACH ROW EXECUTE FUNCTION refuse_log_change()",
         f"CREATE TRIGGER log_no_truncate BEFORE TRUNCATE ON {LOG} EXECUTE FUNCTION refuse_log_change()",
-        "CREATE FUNCTION refuse_illegal_move() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'illegal move of an action' USING ERRCODE = 'integrity_constraint_violation'; END $$",
+        _refusal("refuse_illegal_move", "illegal move of an action"),
         f"CREATE TRIGGER action_moves BEFORE UPDATE OF state ON {ACTION} FOR EACH ROW "
         f"WHEN (OLD.state <> NEW.state AND NOT ({_moves_sql()})) EXECUTE FUNCTION refuse_illegal_move()",
     ]

@@ -214,5 +214,6 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "django-q": {"level": "WARNING"},
+        "stamina": {"level": "ERROR"},
     },
 }

@@ -35,9 +35,7 @@ def attribute_orders(tenant: Tenant, *, since: datetime) -> int:
         "ad_set", "attribution", "click_platform", "utm_source", "utm_campaign", "utm_content", "utm_term"
     )
     for order in rows.iterator(chunk_size=2000):
-        touch = Touch(
-            order.click_platform, order.utm_source, order.utm_campaign, order.utm_content, order.utm_term
-        )
+        touch = Touch(order.click_platform, order.utm_source, order.utm_campaign, order.utm_content, order.utm_term)
         ad_set_id, method = attribute(touch, index)
         if (order.ad_set_id, order.attribution) != (ad_set_id, method):
             order.ad_set_id, order.attribution = ad_set_id, method
@@ -77,9 +75,7 @@ def attributed_revenue(tenant: Tenant, start: datetime, end: datetime) -> Revenu
     orders = Order.objects.filter(
         REVENUE, tenant=tenant, ad_set__isnull=False, ordered_at__gte=start, ordered_at__lt=end
     )
-    for pk, ad_set, at, total, currency in orders.values_list(
-        "pk", "ad_set_id", "ordered_at", "total_micros", "currency"
-    ):
+    for ad_set, at, total, currency in orders.values_list("ad_set_id", "ordered_at", "total_micros", "currency"):
         row = found.sums[ad_set, hour_of(at)]
         row.orders += 1
         row.revenue_micros += total

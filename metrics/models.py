@@ -37,9 +37,7 @@ class Order(UuidModel, TenantOwned):
     click_platform = models.CharField(max_length=16, blank=True)
     click_id = models.CharField(max_length=500, blank=True)
     ad_set = models.ForeignKey(AdSet, null=True, blank=True, on_delete=models.SET_NULL, related_name="orders")
-    attribution = models.CharField(
-        max_length=8, choices=AttributionMethod.choices, default=AttributionMethod.NONE
-    )
+    attribution = models.CharField(max_length=8, choices=AttributionMethod.choices, default=AttributionMethod.NONE)
 
     class Meta:
         ordering = ["-ordered_at"]
@@ -47,7 +45,10 @@ class Order(UuidModel, TenantOwned):
             models.UniqueConstraint(fields=["store", "external_id"], name="one_order"),
             money_constraint("total_micros"),
         ]
-        indexes = [models.Index(fields=["tenant", "ordered_at"]), models.Index(fields=["ad_set", "ordered_at"])]
+        indexes = [
+            models.Index(fields=["tenant", "ordered_at"]),
+            models.Index(fields=["ad_set", "ordered_at"]),
+        ]
 
     def __str__(self) -> str:
         return self.external_id
@@ -106,7 +107,8 @@ class ProductCost(UuidModel, TenantOwned):
         ordering = ["product_external_id", "-effective_from"]
         constraints = [
             models.UniqueConstraint(
-                fields=["store", "product_external_id", "effective_from"], name="one_cost_per_product_and_date"
+                fields=["store", "product_external_id", "effective_from"],
+                name="one_cost_per_product_and_date",
             ),
             money_constraint("unit_cost_micros"),
         ]

@@ -71,6 +71,15 @@ class Snapshot:
             self.cogs_known[:count], last if last is not None and last < as_of else self._last_sale(count),
         )  # fmt: skip
 
+    def select(self, indexes: Sequence[int]) -> Snapshot:
+        """The same for some of the ad sets only."""
+        return Snapshot(
+            self.tenant_id, self.zone, self.as_of, self.hours, tuple(self.ad_sets[i] for i in indexes),
+            {name: column[:, indexes] for name, column in self.columns.items()},
+            self.spend_known[:, indexes], self.conversions_known[:, indexes],
+            self.revenue_known[:, indexes], self.cogs_known[:, indexes], self.last_order_at,
+        )  # fmt: skip
+
     def _last_sale(self, count: int) -> datetime | None:
         sold = np.flatnonzero(self.columns["orders"][:count].sum(axis=1))
         return self.hours[sold[-1]] if sold.size else None
@@ -92,7 +101,7 @@ class Snapshot:
             return WindowValues(token, start, end, coverage, problem=problem)
         return WindowValues(token, start, end, coverage, **self._sums(cell, expected))
 
-    def _sums(self, cell: Any, expected: int) -> dict[str, int | None]:
+    def _sums(self, cell: Any, expected: int) -> dict[str, Any]:
         def total(name: str, known: Flags) -> int | None:
             enough = known[cell].sum() >= expected * float(MINIMUM_COVERAGE)
             return int(self.columns[name][cell].sum()) if enough else None
@@ -137,10 +146,17 @@ def _ad_sets(tenant: Tenant) -> tuple[AdSetFacts, ...]:
     rows = AdSet.objects.filter(tenant=tenant, ad_account__is_active=True).exclude(status="removed")
     return tuple(
         AdSetFacts(
-            row.pk, row.key, row.name, row.ad_account_id, row.ad_account.platform, row.ad_account.currency,
-            row.ad_account.timezone, row.status, row.daily_budget_micros,
+            row.pk,
+            row.key,
+            row.name,
+            row.ad_account_id,
+            row.ad_account.platform,
+            row.ad_account.currency,
+            row.ad_account.timezone,
+            row.status,
+            row.daily_budget_micros,
             row.ad_account.minimum_daily_budget_micros,
-        )  # fmt: skip
+        )
         for row in rows.select_related("ad_account").order_by("ad_account__platform", "external_id")
     )
 
@@ -185,4 +201,4 @@ def _revenue_known(tenant: Tenant, hours: Sequence[datetime], ad_sets: Sequence[
     )
     currencies = {currency for _, _, currency in spans}
     same = np.array([currencies == {ad_set.currency} for ad_set in ad_sets], dtype=bool)
-    return covered[:, None] & same[None, :]
+    return np.asarray(covered[:, None] & same[None, :])

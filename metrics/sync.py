@@ -18,7 +18,15 @@ from django.db import models, transaction
 from accounts.hours import HOUR, day_bounds, hours_between, local_day
 from accounts.models import Ad, AdAccount, AdSet, Campaign, Store
 from connectors.contracts import AdPlatform, HourRecord, OrderRecord, StorePlatform
-from metrics.models import HourlyMetric, HourlyMetricRevision, Order, OrderLine, Refund, StoreCoverage, SyncedHour
+from metrics.models import (
+    HourlyMetric,
+    HourlyMetricRevision,
+    Order,
+    OrderLine,
+    Refund,
+    StoreCoverage,
+    SyncedHour,
+)
 
 ORDER_BATCH = 200
 ORDER_OVERLAP = timedelta(minutes=10)
@@ -35,6 +43,11 @@ class SyncCounts:
     hours: int = 0
     orders: int = 0
     refunds: int = 0
+
+    def add(self, other: SyncCounts) -> None:
+        self.hours += other.hours
+        self.orders += other.orders
+        self.refunds += other.refunds
 
 
 def sync_tree(account: AdAccount, client: AdPlatform, *, as_of: datetime) -> None:
@@ -80,9 +93,12 @@ def _mirror(
             values[f"{name}_id"] = ids[getattr(record, key)]
         rows.append(
             model(
-                tenant_id=account.tenant_id, ad_account=account, external_id=record.external_id,
-                seen_at=as_of, **values,
-            )  # fmt: skip
+                tenant_id=account.tenant_id,
+                ad_account=account,
+                external_id=record.external_id,
+                seen_at=as_of,
+                **values,
+            )
         )
     updated = [*fields, "seen_at", *([parent[0]] if parent else [])]
     model._default_manager.bulk_create(
@@ -113,9 +129,7 @@ def sync_hours(
     return counts
 
 
-def _store_day(
-    account: AdAccount, ids: dict[str, Any], day: date, records: list[HourRecord], as_of: datetime
-) -> int:
+def _store_day(account: AdAccount, ids: dict[str, Any], day: date, records: list[HourRecord], as_of: datetime) -> int:
     start, end = day_bounds(day, account.timezone)
     served = {(ids[record.ad_set_external_id], record.hour): record for record in records}
     closed = list(hours_between(start, min(end, as_of)))
@@ -150,17 +164,26 @@ def _store_day(
 def _store_hours(account: AdAccount, changed: list[tuple[Any, HourRecord]], as_of: datetime) -> None:
     def values(ad_set: Any, record: HourRecord) -> dict[str, Any]:
         figures = {name: getattr(record, name) for name in FIGURES}
-        return {"tenant_id": account.tenant_id, "ad_set_id": ad_set, "hour": record.hour, "known_at": as_of} | figures
+        return {
+            "tenant_id": account.tenant_id,
+            "ad_set_id": ad_set,
+            "hour": record.hour,
+            "known_at": as_of,
+        } | figures
 
-    upsert = {"update_conflicts": True, "update_fields": [*FIGURES, "known_at"], "batch_size": 500}
-    HourlyMetric.objects.bulk_create(
-        [HourlyMetric(ad_account=account, **values(key[0], record)) for key, record in changed],
-        unique_fields=["ad_set", "hour"], **upsert,
-    )  # fmt: skip
-    HourlyMetricRevision.objects.bulk_create(
-        [HourlyMetricRevision(**values(key[0], record)) for key, record in changed],
-        unique_fields=["ad_set", "hour", "known_at"], **upsert,
-    )
+    current = [HourlyMetric(ad_account=account, **values(key[0], record)) for key, record in changed]
+    revisions = [HourlyMetricRevision(**values(key[0], record)) for key, record in changed]
+    for model, rows, unique in (
+        (HourlyMetric, current, ["ad_set", "hour"]),
+        (HourlyMetricRevision, revisions, ["ad_set", "hour", "known_at"]),
+    ):
+        model.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=unique,
+            update_fields=[*FIGURES, "known_at"],
+            batch_size=500,
+        )
 
 
 def restatement_days(account: AdAccount, as_of: datetime) -> tuple[date, date]:
@@ -259,32 +282,43 @@ def _order_values(store: Store, record: OrderRecord) -> dict[str, Any]:
         for name in ("cancelled_at", "is_test", "is_paid", "currency", "total_micros", "is_new_customer",
                      "attribution_ready", "external_id")
     }  # fmt: skip
-    return plain | texts | {
-        "tenant_id": store.tenant_id,
-        "store": store,
-        "ordered_at": record.created_at,
-        "platform_updated_at": record.updated_at,
-        "units": sum(line.quantity for line in record.lines),
-        "click_platform": record.click_platform or "",
-        "click_id": record.click_id[:500],
-    }
+    return (
+        plain
+        | texts
+        | {
+            "tenant_id": store.tenant_id,
+            "store": store,
+            "ordered_at": record.created_at,
+            "platform_updated_at": record.updated_at,
+            "units": sum(line.quantity for line in record.lines),
+            "click_platform": record.click_platform or "",
+            "click_id": record.click_id[:500],
+        }
+    )
 
 
 def _lines(store: Store, ids: dict[str, Any], records: Iterable[OrderRecord]) -> Iterator[OrderLine]:
     for record in records:
         for line in record.lines:
             yield OrderLine(
-                tenant_id=store.tenant_id, order_id=ids[record.external_id], external_id=line.external_id,
+                tenant_id=store.tenant_id,
+                order_id=ids[record.external_id],
+                external_id=line.external_id,
                 product_external_id=line.product_external_id or "",
                 variant_external_id=line.variant_external_id or "",
-                title=line.title[:255], quantity=line.quantity, unit_price_micros=line.unit_price_micros,
-            )  # fmt: skip
+                title=line.title[:255],
+                quantity=line.quantity,
+                unit_price_micros=line.unit_price_micros,
+            )
 
 
 def _refunds(store: Store, ids: dict[str, Any], records: Iterable[OrderRecord]) -> Iterator[Refund]:
     for record in records:
         for refund in record.refunds:
             yield Refund(
-                tenant_id=store.tenant_id, order_id=ids[record.external_id], external_id=refund.external_id,
-                refunded_at=refund.processed_at, amount_micros=refund.amount_micros,
-            )  # fmt: skip
+                tenant_id=store.tenant_id,
+                order_id=ids[record.external_id],
+                external_id=refund.external_id,
+                refunded_at=refund.processed_at,
+                amount_micros=refund.amount_micros,
+            )

@@ -18,6 +18,7 @@ from accounts.money import MICROS
 
 MINIMUM_COVERAGE = Decimal("0.95")
 MAX_HOURS, MAX_DAYS = 336, 28
+TODAY, YESTERDAY = "today", "yesterday"
 
 _TOKEN = re.compile(r"last_([1-9][0-9]{0,2})([hd])")
 
@@ -30,11 +31,10 @@ def check_window(token: str) -> str:
     """The token itself when it names a window. Raises `WindowError`."""
     match = _TOKEN.fullmatch(token)
     limit = {"h": MAX_HOURS, "d": MAX_DAYS}
-    if token in ("today", "yesterday") or (match and int(match[1]) <= limit[match[2]]):
+    if token in (TODAY, YESTERDAY) or (match and int(match[1]) <= limit[match[2]]):
         return token
     raise WindowError(
-        f"expected today, yesterday, last_Nh (N up to {MAX_HOURS}) or last_Nd (N up to {MAX_DAYS}), "
-        f"got {token[:40]!r}"
+        f"expected today, yesterday, last_Nh (N up to {MAX_HOURS}) or last_Nd (N up to {MAX_DAYS}), got {token[:40]!r}"
     )
 
 
@@ -42,9 +42,9 @@ def window_bounds(token: str, as_of: datetime, zone: str) -> tuple[datetime, dat
     """UTC `[start, end)` of a window at `as_of`, an hour boundary. Raises `WindowError`."""
     check_window(token)
     today = local_day(as_of - HOUR, zone)
-    if token == "today":
+    if token == TODAY:
         return day_bounds(today, zone)[0], as_of
-    if token == "yesterday":
+    if token == YESTERDAY:
         return day_bounds(today - timedelta(days=1), zone)
     match = _TOKEN.fullmatch(token)
     assert match is not None

@@ -63,9 +63,14 @@ class Comparison:
         result = None if cause or value is None else OPERATORS[self.operator](value, self.threshold)
         readings.append(
             Reading(
-                self.metric, self.window, self.operator, str(self.threshold),
-                None if value is None else str(value), result, cause,
-            )  # fmt: skip
+                self.metric,
+                self.window,
+                self.operator,
+                str(self.threshold),
+                None if value is None else str(value),
+                result,
+                cause,
+            )
         )
         return result
 
@@ -131,9 +136,7 @@ def _parse(data: Any, path: str, depth: int, budget: list[int]) -> Node:
             parts = data[name]
             if not isinstance(parts, list) or not parts:
                 raise ConditionError(f"{path}.{name}: expected a list with at least one condition")
-            return kind(
-                tuple(_parse(part, f"{path}.{name}[{i}]", depth + 1, budget) for i, part in enumerate(parts))
-            )
+            return kind(tuple(_parse(part, f"{path}.{name}[{i}]", depth + 1, budget) for i, part in enumerate(parts)))
     raise ConditionError(f"{path}: expected exactly one of all, any, not, or a comparison with metric")
 
 

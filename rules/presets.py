@@ -68,7 +68,7 @@ PRESETS: dict[str, Preset] = {
 def enable_preset(tenant: Tenant, key: str, *, mode: AutomationMode = AutomationMode.SUGGEST) -> Rule:
     """The tenant's rule of this preset, made when it is not there yet. `KeyError` on an unknown preset."""
     preset = PRESETS[key]
-    rule, _ = Rule.objects.get_or_create(
+    rule: Rule = Rule.objects.get_or_create(
         tenant=tenant,
         name=preset.name,
         defaults={
@@ -76,5 +76,5 @@ def enable_preset(tenant: Tenant, key: str, *, mode: AutomationMode = Automation
             "action": preset.action, "risk_level": preset.risk_level, "priority": preset.priority,
             "is_safety": preset.is_safety, "mode": mode,
         },
-    )  # fmt: skip
+    )[0]  # fmt: skip
     return rule

@@ -45,7 +45,11 @@ def make_user(name: str, **values: Any) -> User:
 
 
 def make_house(
-    slug: str = "acme", *, platform: str = "meta", stage: str = "expand", budgets: tuple[int, ...] = (40, 50, 60)
+    slug: str = "acme",
+    *,
+    platform: str = "meta",
+    stage: str = "expand",
+    budgets: tuple[int, ...] = (40, 50, 60),
 ) -> House:
     """A tenant in USD and New York, one ad account with an ad set per budget (whole dollars a day)."""
     with all_tenants():
@@ -87,7 +91,13 @@ def make_house(
 
 
 def add_history(
-    house: House, *, hours: int = 80, spend: int = 2, roas: float = 2.0, every: int = 4, as_of: datetime = AS_OF
+    house: House,
+    *,
+    hours: int = 80,
+    spend: int = 2,
+    roas: float = 2.0,
+    every: int = 4,
+    as_of: datetime = AS_OF,
 ) -> None:
     """Complete, fresh figures up to `as_of`: each hour spends, every n-th hour sells on the first ad set."""
     tenant, account = house.tenant, house.account
@@ -99,9 +109,7 @@ def add_history(
         shared = {"tenant": tenant, "ad_account": account, "known_at": as_of}
         SyncedHour.objects.bulk_create(SyncedHour(hour=hour, **shared) for hour in starts)
         HourlyMetric.objects.bulk_create(
-            HourlyMetric(
-                ad_set=ad_set, hour=hour, spend_micros=spend * MICROS, impressions=1000, clicks=20, **shared
-            )
+            HourlyMetric(ad_set=ad_set, hour=hour, spend_micros=spend * MICROS, impressions=1000, clicks=20, **shared)
             for ad_set in house.ad_sets
             for hour in starts
         )
@@ -144,6 +152,4 @@ def awaiting(house: House, **values: Any) -> Action:
     with all_tenants():
         transition(action, State.GUARDED, actor="guardrails")
         expires = datetime.now(UTC) + timedelta(hours=6)
-        return transition(
-            action, State.AWAITING_APPROVAL, actor="automation", approvals_required=1, expires_at=expires
-        )
+        return transition(action, State.AWAITING_APPROVAL, actor="automation", approvals_required=1, expires_at=expires)

@@ -43,9 +43,7 @@ class IdempotentRequest(UuidModel, TenantOwned):
     body = models.JSONField(null=True)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["tenant", "key"], name="one_answer_per_idempotency_key")
-        ]
+        constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="one_answer_per_idempotency_key")]
 
     def __str__(self) -> str:
         return self.key

@@ -1,0 +1,39 @@
+# Two commands: `make demo` and `make test`. The rest is for people who work on Bursar.
+PYTHON ?= python3.11
+ARGS ?=
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check lint sandbox
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.installed: requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+install: $(VENV)/.installed ## the virtual environment and what is pinned in requirements.txt
+
+demo: install ## the whole thing on the sandbox; ARGS=--once for one hour and a summary
+	@$(RUN) -m config.bootstrap --demo
+	@$(RUN) manage.py demo $(ARGS)
+
+sandbox: install ## only the sandbox; ARGS="--port 9400 --seed 7"
+	@$(RUN) -m config.bootstrap --demo
+	@$(RUN) manage.py sandbox $(ARGS)
+
+test: install ## every test that the environment allows; see README
+	@tests/run $(ARGS)
+
+check: install lint ## lint, types, floors, migrations, deployment settings
+	@$(RUN) -m mypy .
+	@$(VENV)/bin/lint-imports
+	@tests/check
+
+lint: install
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .

@@ -1,0 +1,34 @@
+"""The table of schedules: what the queue wakes, and when. Upserted by name; a paused one stays paused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django_q.models import Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    name: str
+    func: str
+    cron: str
+
+
+SWEEP = Entry("sweep", "automation.tasks.sweep", "* * * * *")
+HEARTBEAT = Entry("heartbeat", "config.tasks.heartbeat", "* * * * *")
+PURGE = Entry("purge results", "config.tasks.purge_results", "17 3 * * *")
+HOUR = Entry("hour", "automation.tasks.run_newest_hour", "7 * * * *")
+
+SCHEDULES = (SWEEP, HEARTBEAT, PURGE, HOUR)
+# The demo's business clock runs ahead of the wall clock: its hours are woken by the demo itself.
+DEMO_SCHEDULES = (SWEEP, HEARTBEAT, PURGE)
+
+
+def apply(entries: tuple[Entry, ...] = SCHEDULES) -> None:
+    """Make the stored schedules those of the table, by name."""
+    for entry in entries:
+        values = {"func": entry.func, "schedule_type": Schedule.CRON, "cron": entry.cron}
+        schedule, is_new = Schedule.objects.get_or_create(name=entry.name, defaults=values)
+        if not is_new and (schedule.func, schedule.cron) != (entry.func, entry.cron):
+            Schedule.objects.filter(pk=schedule.pk).update(**values)
+    Schedule.objects.exclude(name__in=[entry.name for entry in entries]).delete()

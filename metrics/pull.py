@@ -1,0 +1,103 @@
+"""Pulling a tenant's hour from every source it has; one that fails does not hold up the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from accounts.alerts import raise_alert, resolve_alert
+from accounts.hours import local_day
+from accounts.models import AdAccount, Store, Tenant
+from accounts.models.alerts import Severity
+from connectors.connections import connect_ad_account, connect_store
+from connectors.errors import ConnectorError
+from metrics.models import StoreCoverage
+from metrics.sync import SyncCounts, restatement_days, sync_hours, sync_orders, sync_tree
+
+FIRST_PULL = timedelta(days=30)
+
+Progress = Callable[[str, int], None]
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What arrived, and what could not be read (one line for each source)."""
+
+    counts: SyncCounts = field(default_factory=SyncCounts)
+    problems: list[str] = field(default_factory=list)
+
+
+def sources(tenant: Tenant) -> tuple[list[AdAccount], list[Store]]:
+    accounts = AdAccount.objects.filter(tenant=tenant, is_active=True).select_related("credential")
+    stores = Store.objects.filter(tenant=tenant, is_active=True).select_related("credential")
+    return list(accounts), list(stores)
+
+
+def check_reachable(tenant: Tenant) -> None:
+    """Ask every source who it is; raises the `ConnectorError` of the first that does not answer."""
+    accounts, stores = sources(tenant)
+    for account in accounts:
+        connect_ad_account(account).account()
+    for store in stores:
+        connect_store(store).shop()
+
+
+def pull(
+    tenant: Tenant, *, as_of: datetime, history: timedelta | None = None,
+    progress: Progress = lambda what, done: None,
+) -> Pulled:  # fmt: skip
+    """Read what may have changed up to `as_of`, or the whole of `history` before it (a backfill).
+
+    `progress` is told "days" and "orders" as they are stored. A source that fails leaves an alert.
+    """
+    pulled = Pulled()
+    accounts, stores = sources(tenant)
+    jobs: list[tuple[AdAccount | Store, Callable[[], SyncCounts]]] = [
+        *((account, lambda a=account: _pull_account(a, as_of, history, progress)) for account in accounts),
+        *((store, lambda s=store: _pull_store(s, as_of, history, progress)) for store in stores),
+    ]
+    for source, job in jobs:
+        key = f"sync {source.pk}"
+        try:
+            counts = job()
+        except ConnectorError as error:
+            pulled.problems.append(f"{source}: {error}")
+            message = f"{source} could not be read: {error}"
+            raise_alert(tenant, key=key, severity=Severity.WARNING, message=message)
+            continue
+        resolve_alert(tenant, key=key)
+        pulled.counts.add(counts)
+    return pulled
+
+
+def _pull_account(account: AdAccount, as_of: datetime, history: timedelta | None, progress: Progress) -> SyncCounts:
+    client = connect_ad_account(account)
+    sync_tree(account, client, as_of=as_of)
+    first, last = restatement_days(account, as_of)
+    if history is not None:
+        first = local_day(as_of - history, account.timezone)
+    elif not account.synced_hours.exists():
+        first = local_day(as_of - FIRST_PULL, account.timezone)
+    return sync_hours(
+        account, client, first_day=first, last_day=last, as_of=as_of, progress=lambda n: progress("days", n)
+    )
+
+
+def _pull_store(store: Store, as_of: datetime, history: timedelta | None, progress: Progress) -> SyncCounts:
+    coverage = StoreCoverage.objects.filter(store=store).first()
+    since = as_of - (history or FIRST_PULL)
+    if coverage is not None and (history is None or coverage.known_from <= since):
+        since = coverage.known_from
+    return sync_orders(store, connect_store(store), since=since, as_of=as_of, progress=lambda n: progress("orders", n))
+
+
+def days_to_pull(tenant: Tenant, history: timedelta) -> int:
+    """Account days that a backfill of `history` reads, for a progress bar."""
+    return len(sources(tenant)[0]) * (history // timedelta(days=1) + 1)
+
+
+def newest_known_hour(account: AdAccount) -> datetime | None:
+    """Business time of an account: the start of the newest hour that was read whole."""
+    hour: datetime | None = account.synced_hours.order_by("-hour").values_list("hour", flat=True).first()
+    return hour
