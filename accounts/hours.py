@@ -1,4 +1,8 @@
-"""Hours and days. A slot is the UTC start of an hour; local days have 23, 24 or 25 hours."""
+"""Hours and days. A slot is the UTC start of an hour; local days have 23, 24 or 25 hours.
+
+Where a zone's offset is not whole hours (India, parts of Australia), an hour of its wall clock is kept under
+the UTC hour that holds its start, and its days begin with the hour that holds their midnight.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +28,24 @@ def local_day(moment: datetime, zone: str) -> date:
 
 
 def day_bounds(day: date, zone: str) -> tuple[datetime, datetime]:
-    """UTC `[start, end)` of a local day."""
+    """UTC `[start, end)` of a local day, in whole hours."""
     tz = ZoneInfo(zone)
-    start = datetime.combine(day, time.min, tz).astimezone(UTC)
-    end = datetime.combine(day + timedelta(days=1), time.min, tz).astimezone(UTC)
-    return start, end
+    return (
+        hour_of(datetime.combine(day, time.min, tz)),
+        hour_of(datetime.combine(day + timedelta(days=1), time.min, tz)),
+    )
+
+
+def lag_of(moment: datetime, zone: str) -> timedelta:
+    """How long after a UTC hour the hours of the zone's wall clock start: zero for most zones."""
+    offset = moment.astimezone(ZoneInfo(zone)).utcoffset()
+    assert offset is not None
+    return -offset % HOUR
 
 
 def hours_between(start: datetime, end: datetime) -> Iterator[datetime]:
-    """The starts of the hours in `[start, end)`."""
-    hour = hour_of(start)
+    """The starts of the hours in `[start, end)`, from `start` on: at :30 in a zone that is half an hour off."""
+    hour = start
     while hour < end:
         yield hour
         hour += HOUR

@@ -120,7 +120,7 @@ def _wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], what:
     deadline = time.monotonic() + START_TIMEOUT
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise DemoError(f"the {what} did not start; see var/demo/{what}.log")
+            raise DemoError(f"the {what} did not start; see {os.path.relpath(STATE / what)}.log")
         time.sleep(0.1)
 
 

@@ -85,8 +85,11 @@ def attributed_revenue(tenant: Tenant, start: datetime, end: datetime) -> Revenu
         tenant=tenant, order__ad_set__isnull=False, refunded_at__gte=start, refunded_at__lt=end,
         order__is_test=False, order__is_paid=True, order__cancelled_at__isnull=True,
     )  # fmt: skip
-    for ad_set, at, amount in refunds.values_list("order__ad_set_id", "refunded_at", "amount_micros"):
+    for ad_set, at, amount, currency in refunds.values_list(
+        "order__ad_set_id", "refunded_at", "amount_micros", "order__currency"
+    ):
         found.sums[ad_set, hour_of(at)].refunds_micros += amount
+        found.currencies.add(currency)
     return found
 
 
@@ -123,7 +126,8 @@ def store_rewards(tenant: Tenant, *, start: datetime, as_of: datetime) -> int:
         seen.add((ad_set, hour))
         if revenue.currencies <= {currency}:
             rows.append(_reward(tenant, ad_set, hour, micros, currency, revenue, as_of))
-    late = set(revenue.sums) - seen
+    stored = Reward.objects.filter(tenant=tenant, hour__gte=start, hour__lt=as_of)
+    late = (set(revenue.sums) | set(stored.values_list("ad_set_id", "hour"))) - seen
     currencies = dict(
         AdSet.objects.filter(pk__in={ad_set for ad_set, _ in late}).values_list("pk", "ad_account__currency")
     )

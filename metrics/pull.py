@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from accounts.alerts import raise_alert, resolve_alert
-from accounts.hours import local_day
+from accounts.hours import hours_between, local_day
 from accounts.models import AdAccount, Store, Tenant
 from accounts.models.alerts import Severity
 from connectors.connections import connect_ad_account, connect_store
@@ -77,11 +77,23 @@ def _pull_account(account: AdAccount, as_of: datetime, history: timedelta | None
     first, last = restatement_days(account, as_of)
     if history is not None:
         first = local_day(as_of - history, account.timezone)
-    elif not account.synced_hours.exists():
-        first = local_day(as_of - FIRST_PULL, account.timezone)
+    else:
+        first = min(first, local_day(_first_missing(account, as_of), account.timezone))
     return sync_hours(
         account, client, first_day=first, last_day=last, as_of=as_of, progress=lambda n: progress("days", n)
     )
+
+
+def _first_missing(account: AdAccount, as_of: datetime) -> datetime:
+    """The first hour of the last `FIRST_PULL` that was never read: a first sync or one that was cut short.
+
+    What lies before the oldest hour that was read is not missed.
+    """
+    known = set(
+        account.synced_hours.filter(hour__gte=as_of - FIRST_PULL, hour__lt=as_of).values_list("hour", flat=True)
+    )
+    start = min(known, default=as_of - FIRST_PULL)
+    return next((hour for hour in hours_between(start, as_of) if hour not in known), as_of)
 
 
 def _pull_store(store: Store, as_of: datetime, history: timedelta | None, progress: Progress) -> SyncCounts:

@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from accounts.hours import HOUR, hours_between
-from accounts.models import AdSet, Tenant
+from accounts.models import AdSet, Store, Tenant
 from metrics.accounting import REVENUE
-from metrics.models import HourlyMetric, Order, Reward, StoreCoverage, SyncedHour
+from metrics.models import HourlyMetric, Order, Reward, SyncedHour
 from metrics.windows import MINIMUM_COVERAGE, WindowValues, window_bounds
 
 Ints = npt.NDArray[np.int64]
@@ -122,7 +122,7 @@ class Snapshot:
 
 
 def load_snapshot(tenant: Tenant, *, as_of: datetime, lookback: timedelta = DEFAULT_LOOKBACK) -> Snapshot:
-    """Everything known of the tenant's live ad sets in `[as_of − lookback, as_of)`: five queries."""
+    """Everything known of the tenant's live ad sets in `[as_of − lookback, as_of)`: seven queries."""
     start = as_of - lookback
     hours = tuple(hours_between(start, as_of))
     ad_sets = _ad_sets(tenant)
@@ -168,6 +168,8 @@ def _fill(
     """Copy a table's columns in; returns where the nullable one is known (absent rows: known to be 0)."""
     known = np.ones((len(row_of), len(column_of)), dtype=bool)
     for hour, ad_set, *values in model.objects.filter(**span).values_list("hour", "ad_set_id", *names):
+        if hour not in row_of:
+            continue  # a zone half an hour off: none of its hours counts as known
         at = row_of[hour], column_of[ad_set]
         for name, value in zip(names, values, strict=True):
             columns[name][at] = value or 0
@@ -191,14 +193,16 @@ def _spend_known(
 
 
 def _revenue_known(tenant: Tenant, hours: Sequence[datetime], ad_sets: Sequence[AdSetFacts]) -> Flags:
-    """An hour's revenue is known when every active store covers it, and only in the stores' currency."""
-    stores = StoreCoverage.objects.filter(tenant=tenant, store__is_active=True)
-    spans = list(stores.values_list("known_from", "known_to", "store__currency"))
-    active = tenant.store_set.filter(is_active=True).count()
+    """An hour's revenue is known when every active store covers it, and only in the one currency of all orders."""
+    stores = Store.objects.filter(tenant=tenant, is_active=True)
+    spans = list(stores.values_list("coverage__known_from", "coverage__known_to", "currency"))
     covered = np.array(
-        [len(spans) == active > 0 and all(low <= hour < high for low, high, _ in spans) for hour in hours],
+        [bool(spans) and all(low and high and low <= hour < high for low, high, _ in spans) for hour in hours],
         dtype=bool,
     )
-    currencies = {currency for _, _, currency in spans}
+    sold = Order.objects.filter(
+        REVENUE, tenant=tenant, ad_set__isnull=False, ordered_at__gte=hours[0], ordered_at__lt=hours[-1] + HOUR
+    )
+    currencies = {currency for _, _, currency in spans} | set(sold.values_list("currency", flat=True).distinct())
     same = np.array([currencies == {ad_set.currency} for ad_set in ad_sets], dtype=bool)
     return np.asarray(covered[:, None] & same[None, :])

@@ -7,7 +7,7 @@ starts again without loss or doubling. `as_of` is business time: the end of the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models, transaction
 
-from accounts.hours import HOUR, day_bounds, hours_between, local_day
+from accounts.hours import HOUR, day_bounds, hour_of, hours_between, lag_of, local_day
 from accounts.models import Ad, AdAccount, AdSet, Campaign, Store
 from connectors.contracts import AdPlatform, HourRecord, OrderRecord, StorePlatform
 from metrics.models import (
@@ -31,6 +31,7 @@ from metrics.models import (
 ORDER_BATCH = 200
 ORDER_OVERLAP = timedelta(minutes=10)
 ATTRIBUTION_PATIENCE = timedelta(hours=48)
+TEXTS = {"name": 400, "effective_status": 64, "objective": 64}
 FIGURES = ("spend_micros", "impressions", "clicks", "conversions", "conversion_value_micros")
 
 Progress = Callable[[int], None]
@@ -54,10 +55,10 @@ def sync_tree(account: AdAccount, client: AdPlatform, *, as_of: datetime) -> Non
     """Mirror account, campaigns, ad sets and ads. What the platform no longer lists is marked removed."""
     record = client.account()
     AdAccount.objects.filter(pk=account.pk).update(
-        name=record.name,
+        name=record.name[:200],
         currency=record.currency,
         timezone=record.timezone,
-        platform_status=record.status,
+        platform_status=record.status[:64],
         minimum_daily_budget_micros=record.minimum_daily_budget_micros,
     )
     account.refresh_from_db()
@@ -82,31 +83,32 @@ def _mirror(
     parent: tuple[str, str, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Upsert the records of one level; returns external id to primary key."""
-    rows = []
+    rows = {}
     for record in records:
         values = {name: getattr(record, name) for name in fields}
-        values["name"] = values["name"][:400]
+        values |= {name: values[name][:limit] for name, limit in TEXTS.items() if name in values}
         if parent:
             name, key, ids = parent
             if getattr(record, key) not in ids:
                 continue
             values[f"{name}_id"] = ids[getattr(record, key)]
-        rows.append(
-            model(
-                tenant_id=account.tenant_id,
-                ad_account=account,
-                external_id=record.external_id,
-                seen_at=as_of,
-                **values,
-            )
+        rows[record.external_id] = model(
+            tenant_id=account.tenant_id,
+            ad_account=account,
+            external_id=record.external_id,
+            seen_at=as_of,
+            **values,
         )
     updated = [*fields, "seen_at", *([parent[0]] if parent else [])]
     model._default_manager.bulk_create(
-        rows, update_conflicts=True, unique_fields=["ad_account", "external_id"], update_fields=updated
-    )
+        list(rows.values()), update_conflicts=True, unique_fields=["ad_account", "external_id"],
+        update_fields=updated,
+    )  # fmt: skip
     mirrored = model._default_manager.filter(ad_account=account)
-    mirrored.filter(seen_at__lt=as_of).exclude(status="removed").update(status="removed")
-    return dict(mirrored.values_list("external_id", "pk"))
+    ids = dict(mirrored.values_list("external_id", "pk"))
+    gone = [pk for external_id, pk in ids.items() if external_id not in rows]
+    mirrored.filter(pk__in=gone).exclude(status="removed").update(status="removed")
+    return ids
 
 
 def sync_hours(
@@ -116,7 +118,7 @@ def sync_hours(
     """Read the hours of account-local days again, one day at a time, and store what changed.
 
     A day is read whole, so an hour that the platform leaves out had no delivery: it is stored as zero for
-    ad sets that were delivering that day, and every closed hour is marked as synced.
+    ad sets that were delivering that day, and every closed hour is marked as synced. Open hours are left.
     """
     counts = SyncCounts()
     ids = dict(AdSet.objects.filter(ad_account=account).values_list("external_id", "pk"))
@@ -131,8 +133,12 @@ def sync_hours(
 
 def _store_day(account: AdAccount, ids: dict[str, Any], day: date, records: list[HourRecord], as_of: datetime) -> int:
     start, end = day_bounds(day, account.timezone)
-    served = {(ids[record.ad_set_external_id], record.hour): record for record in records}
-    closed = list(hours_between(start, min(end, as_of)))
+    closed = list(hours_between(start, min(end, hour_of(as_of - lag_of(start, account.timezone)))))
+    served = {
+        (ids[record.ad_set_external_id], hour_of(record.hour)): replace(record, hour=hour_of(record.hour))
+        for record in records
+        if hour_of(record.hour) in closed
+    }
     delivering = {ad_set for ad_set, _ in served}
     with transaction.atomic():
         stored = {
@@ -202,7 +208,7 @@ def sync_orders(
     pages have been stored.
     """
     shop = client.shop()
-    Store.objects.filter(pk=store.pk).update(name=shop.name, currency=shop.currency, timezone=shop.timezone)
+    Store.objects.filter(pk=store.pk).update(name=shop.name[:120], currency=shop.currency, timezone=shop.timezone)
     coverage = StoreCoverage.objects.filter(store=store).first()
     resume = coverage is not None and coverage.known_from <= since
     start = _changed_since(store, coverage.known_to, as_of) if resume and coverage else since
@@ -232,10 +238,7 @@ def _changed_since(store: Store, known_to: datetime, as_of: datetime) -> datetim
 def _store_orders(store: Store, batch: Iterable[OrderRecord], counts: SyncCounts) -> None:
     records = {record.external_id: record for record in batch}
     with transaction.atomic():
-        stored = {
-            row.external_id: row
-            for row in Order.objects.filter(store=store, external_id__in=list(records)).prefetch_related("refunds")
-        }
+        stored = {row.external_id: row for row in Order.objects.filter(store=store, external_id__in=list(records))}
         fresh = [r for r in records.values() if _is_news(r, stored.get(r.external_id))]
         Order.objects.bulk_create(
             [Order(**_order_values(store, record)) for record in fresh],
@@ -264,7 +267,7 @@ def _is_news(record: OrderRecord, stored: Order | None) -> bool:
     return (
         stored is None
         or record.updated_at > stored.platform_updated_at
-        or (record.updated_at == stored.platform_updated_at and record.attribution_ready != stored.attribution_ready)
+        or (record.updated_at == stored.platform_updated_at and record.attribution_ready > stored.attribution_ready)
     )
 
 

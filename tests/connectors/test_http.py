@@ -40,9 +40,7 @@ def quick_retries() -> Iterator[None]:
 
 def transport(served: Wire | str, **options: Any) -> Transport:
     url = served if isinstance(served, str) else served.url
-    return Transport(
-        url, platform="meta", headers={"Authorization": f"Bearer {TOKEN}"}, secrets=(TOKEN,), **options
-    )
+    return Transport(url, platform="meta", headers={"Authorization": f"Bearer {TOKEN}"}, secrets=(TOKEN,), **options)
 
 
 def judge(reply: Reply) -> Any:
@@ -178,10 +176,21 @@ def test_an_answer_that_drips_cannot_outlast_the_deadline() -> None:
 
 
 def test_nothing_is_sent_once_the_deadline_has_passed() -> None:
-    with wire(says({"success": True})) as served:
-        with pytest.raises(NotSentError):
-            write(served, write_deadline=-1.0)
-        assert served.requests in ([], [""])
+    with wire(says({"success": True})) as served, pytest.raises(NotSentError):
+        write(served, write_deadline=-1.0)
+    assert not any("POST" in request for request in served.requests)
+
+
+def keeps_open_and_falls_silent(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    time.sleep(0.3)
+
+
+def test_a_write_never_rides_on_an_old_connection() -> None:
+    with wire(keeps_open_and_falls_silent) as served:
+        sender = transport(served)
+        assert [sender.write("/x", judge=judge, data={}) for _ in range(2)] == [{}, {}]
+        assert len(served.requests) == 2
 
 
 def test_a_write_does_not_follow_a_redirect() -> None:

@@ -70,8 +70,27 @@ def test_decimal_text_becomes_exactly_its_micros(amount: int) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["", " 5", "5 ", "+5", "-5", "1e3", "1_000", "１２３", "١٢٣", "NaN", "Infinity", "0x10", "5.", ".5", "1,5"]
-    + ["1.0000001", "1.00000000000000000001", "1" * 13, "5\n"],
+    [
+        "",
+        " 5",
+        "5 ",
+        "+5",
+        "-5",
+        "1e3",
+        "1_000",
+        "１２３",
+        "١٢٣",
+        "NaN",
+        "Infinity",
+        "0x10",
+        "5.",
+        ".5",
+        "1,5",
+        "1.0000001",
+        "1.00000000000000000001",
+        "1" * 13,
+        "5\n",
+    ],
 )
 def test_refuses_text_that_is_no_plain_exact_amount(bad: str) -> None:
     with pytest.raises(ValueError):

@@ -16,7 +16,7 @@ def test_follows_cursors_to_the_end_over_empty_pages_too() -> None:
 
 def test_a_repeated_cursor_is_an_error_and_not_an_endless_loop() -> None:
     with pytest.raises(MalformedReplyError):
-        list(by_cursor(lambda cursor: ([1], "a" if cursor != "a" else "a")))
+        list(by_cursor(lambda cursor: ([1], "a")))
 
 
 def test_too_many_pages_are_an_error_and_never_a_cut(monkeypatch: pytest.MonkeyPatch) -> None:

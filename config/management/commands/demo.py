@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
@@ -67,7 +67,7 @@ class Command(BursarCommand):
             raise CommandError(f"the platforms' ledger and the action log differ: {problem}")
         self.stdout.write(
             f"Try:  manage.py run_shadow --episodes 14 --slot {slot:%Y-%m-%dT%H:00Z}\n"
-            f"The sandbox is kept in {demo.SANDBOX_STATE.relative_to(settings.BASE_DIR)}."
+            f"The sandbox is kept in {os.path.relpath(demo.SANDBOX_STATE)}."
         )
         return tenant
 

@@ -56,8 +56,17 @@ def test_reads_a_whole_order() -> None:
 
 @pytest.mark.parametrize(
     ("status", "paid"),
-    [("PAID", True), ("PARTIALLY_PAID", True), ("REFUNDED", True), ("PARTIALLY_REFUNDED", True)]
-    + [("PENDING", False), ("AUTHORIZED", False), ("VOIDED", False), (None, False), ("NEW_WORD", False)],
+    [
+        ("PAID", True),
+        ("PARTIALLY_PAID", True),
+        ("REFUNDED", True),
+        ("PARTIALLY_REFUNDED", True),
+        ("PENDING", False),
+        ("AUTHORIZED", False),
+        ("VOIDED", False),
+        (None, False),
+        ("NEW_WORD", False),
+    ],
 )
 def test_paid_means_that_money_came_in(status: str | None, paid: bool) -> None:
     assert order(displayFinancialStatus=status).is_paid is paid
@@ -93,6 +102,11 @@ def test_an_unmarked_last_visit_leaves_it_to_the_first() -> None:
 )
 def test_a_hostile_landing_page_says_nothing(page: str | None) -> None:
     assert order(customerJourneySummary=journey(visit(page))).click_id == ""
+
+
+def test_a_click_id_at_the_end_of_a_long_address_is_whole() -> None:
+    page = "https://x/?" + "utm_term=" + "w" * 3000 + "&fbclid=" + "F" * 200
+    assert order(customerJourneySummary=journey(visit(page))).click_id == "F" * 200
 
 
 def test_control_characters_never_get_in() -> None:

@@ -1,0 +1,113 @@
+"""Typed reading of a platform's JSON: the right type or a `MalformedReplyError` that names the field."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from connectors.errors import MalformedReplyError
+from connectors.money import decimal_to_micros
+from connectors.replies import plain
+
+TEXT_LENGTH = 500
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+
+def malformed(name: str, value: object) -> MalformedReplyError:
+    return MalformedReplyError(f"unexpected value in {name!r}: {plain(repr(value), 80)}")
+
+
+def row(value: Any, name: str) -> Row:
+    if not isinstance(value, dict):
+        raise malformed(name, value)
+    return value
+
+
+def rows(value: Any, name: str) -> list[Row]:
+    if not isinstance(value, list):
+        raise malformed(name, value)
+    return [row(item, name) for item in value]
+
+
+def identifier(source: Row, name: str) -> str:
+    """An id as text; old payloads send numbers."""
+    value = source.get(name)
+    text_ = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text_, str) or not re.fullmatch(r"[\x21-\x7e]{1,100}", text_):
+        raise malformed(name, value)
+    return text_
+
+
+def part(source: Row, name: str) -> Row:
+    """An object inside, empty when it is absent or null."""
+    value = source.get(name)
+    return {} if value is None else row(value, name)
+
+
+def text(source: Row, name: str, limit: int = TEXT_LENGTH) -> str:
+    """A text for people, `""` when absent: no control characters, surrogates or bidi controls, bounded."""
+    value = source.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise malformed(name, value)
+    kept = (c for c in value[:limit] if unicodedata.category(c) not in ("Cc", "Cs") and c not in _BIDI)
+    return "".join(kept)
+
+
+def count(source: Row, name: str) -> int | None:
+    """A non-negative whole number, sent as a number or as text; absent, null and "-" are unknown."""
+    value = source.get(name)
+    if value is None or value == "-":
+        return None
+    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,15}(\.0{1,6})?", str(value)):
+        raise malformed(name, value)
+    return int(str(value).partition(".")[0])
+
+
+def micros(source: Row, name: str) -> int | None:
+    """An amount in whole currency units, sent as text or number; absent, null and "-" are unknown."""
+    value = source.get(name)
+    if value is None or value == "-":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise malformed(name, value)
+    try:
+        return decimal_to_micros(value)
+    except ValueError as error:
+        raise malformed(name, value) from error
+
+
+def flag(source: Row, name: str) -> bool:
+    value = source.get(name)
+    if not isinstance(value, bool):
+        raise malformed(name, value)
+    return value
+
+
+def moment(source: Row, name: str) -> datetime | None:
+    """An ISO 8601 time with its offset, in UTC; null is `None`."""
+    value = source.get(name)
+    if value is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise malformed(name, value) from error
+    if parsed.tzinfo is None:
+        raise malformed(name, value)
+    return parsed.astimezone(UTC)
+
+
+def known(value: T | None, name: str) -> T:
+    """The value, where the platform must have sent one."""
+    if value is None:
+        raise malformed(name, value)
+    return value

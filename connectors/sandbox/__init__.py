@@ -1,0 +1,1 @@
+"""The sandbox: the platforms' HTTP APIs, served from one living market. It knows no Django."""

@@ -1,0 +1,199 @@
+"""The control endpoints under `/_control/`: credentials, clock, ledger, faults, human edits, hidden truth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from connectors.sandbox.answers import Request, Response, answer, loads
+from connectors.sandbox.faults import Faults
+from connectors.sandbox.meta import Face as MetaFace
+from connectors.sandbox.meta_fields import MetaError
+from connectors.sandbox.tenants import Account
+from connectors.sandbox.tiktok import Face as TikTokFace
+from connectors.sandbox.tiktok_writes import TikTokError
+from connectors.sandbox.world import MAX_ADVANCE_HOURS, World
+
+PREFIX = "/_control/"
+Editor = MetaFace | TikTokFace
+
+
+class ControlError(Exception):
+    """A request that cannot be done; the message is one clear line, `status` the HTTP status."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Control:
+    def __init__(self, world: World, faults: Faults, editors: dict[str, Editor]) -> None:
+        self._world, self._faults, self._editors = world, faults, editors
+        self._table: dict[tuple[str, str], Callable[[Request], Any]] = {
+            ("GET", "credentials"): lambda request: self._credentials(),
+            ("GET", "clock"): lambda request: self._clock(),
+            ("POST", "clock"): self._move_clock,
+            ("GET", "ledger"): lambda request: self._world.ledger,
+            ("GET", "faults"): lambda request: self._faults.waiting(),
+            ("POST", "faults"): self._add_fault,
+            ("DELETE", "faults"): self._clear_faults,
+            ("POST", "human_edit"): self._human_edit,
+            ("GET", "truth"): self._truth,
+        }
+
+    def respond(self, request: Request) -> Response:
+        name = request.path.removeprefix(PREFIX).strip("/")
+        todo = self._table.get((request.method, name))
+        if todo is None:
+            known = any(path == name for _, path in self._table)
+            return answer({"error": "no such control endpoint"}, 405 if known else 404)
+        try:
+            return answer(todo(request))
+        except ControlError as error:
+            return answer({"error": str(error)}, error.status)
+
+    def _credentials(self) -> dict[str, Any]:
+        each = [self._tenant(tenant) for tenant in range(len(self._world.shops))]
+        return {**each[0], "tenants": each}
+
+    def _tenant(self, tenant: int) -> dict[str, Any]:
+        mine = {a.platform: a for a in self._world.accounts.values() if a.tenant == tenant}
+        shop = self._world.shops[tenant]
+        return {
+            "name": shop.name,
+            "currency": shop.currency,
+            "timezone": shop.zone,
+            "meta": {"account_id": mine["meta"].id, **_app(mine["meta"])},
+            "tiktok": {"advertiser_id": mine["tiktok"].id, **_app(mine["tiktok"])},
+            "shopify": {
+                "shop": shop.domain,
+                "access_token": shop.token,
+                "client_id": shop.client_id,
+                "client_secret": shop.client_secret,
+            },
+        }
+
+    def _clock(self) -> dict[str, Any]:
+        factor = self._world.config.clock
+        mode = "manual" if not factor else "real" if factor == 1 else str(factor)
+        return {"now": self._world.now.isoformat(), "mode": mode}
+
+    def _move_clock(self, request: Request) -> dict[str, Any]:
+        body = _object(request)
+        if set(body) == {"advance_hours"}:
+            moment = self._world.now + timedelta(hours=_hours(body["advance_hours"]))
+        elif set(body) == {"now"}:
+            moment = _moment(body["now"])
+        else:
+            raise ControlError('send {"now": ISO time} or {"advance_hours": number}')
+        try:
+            self._world.advance_to(moment)
+        except ValueError as error:
+            raise ControlError(str(error)) from error
+        return self._clock()
+
+    def _add_fault(self, request: Request) -> list[dict[str, Any]]:
+        try:
+            self._faults.add(_object(request))
+        except ValueError as error:
+            raise ControlError(str(error)) from error
+        return self._faults.waiting()
+
+    def _clear_faults(self, request: Request) -> list[dict[str, Any]]:
+        self._faults.clear()
+        return []
+
+    def _human_edit(self, request: Request) -> dict[str, Any]:
+        body = _object(request)
+        editor = self._editors.get(str(body.get("platform")))
+        if editor is None:
+            raise ControlError(f"platform must be one of {', '.join(self._editors)}")
+        target = self._world.objects.get(str(body.get("object_id")))
+        if target is None or target.platform != editor.platform:
+            raise ControlError("no such object on this platform", 404)
+        if "account" in body and str(body["account"]).removeprefix("act_") != target.account.removeprefix("act_"):
+            raise ControlError("the object belongs to another account", 404)
+        try:
+            editor.edit(target, str(body.get("field")), body.get("value"))
+        except (MetaError, TikTokError) as error:
+            raise ControlError(f"the platform refuses: {error.message}") from error
+        return dict(self._world.ledger[-1])
+
+    def _truth(self, request: Request) -> dict[str, Any]:
+        """The market's hidden parameters and true totals; with `?hours=n` the true last n hours too."""
+        market = self._world.market
+        p = market.parameters
+        text = request.args.get("hours", "0")
+        if not re.fullmatch("[0-9]{1,6}", text):
+            raise ControlError("hours must be a whole number")
+        spend = np.sum([hour.spend_micros for hour in market.history], axis=0)
+        value = np.sum([hour.value_micros for hour in market.history], axis=0)
+        purchases = np.sum([hour.purchases for hour in market.history], axis=0)
+        ad_sets = [
+            {
+                "platform": o.platform,
+                "account": o.account,
+                "id": o.id,
+                "roas_at_start": float(p.roas[o.column]),
+                "scale_per_day": float(p.scale[o.column]),
+                "cpm": float(p.cpm[o.column]),
+                "ctr": float(p.ctr[o.column]),
+                "cvr": float(p.cvr[o.column]),
+                "spend_micros": int(spend[o.column]),
+                "revenue_micros": int(value[o.column]),
+                "purchases": int(purchases[o.column]),
+                "hours": self._true_hours(o.column, int(text)),
+            }
+            for o in self._world.columns
+        ]
+        return {"seed": p.seed, "now": self._world.now.isoformat(), "ad_sets": ad_sets}
+
+    def _true_hours(self, column: int, count: int) -> list[dict[str, Any]]:
+        market = self._world.market
+        newest = list(enumerate(market.history, market.first_hour))[-count:] if count else []
+        return [
+            {
+                "hour": datetime.fromtimestamp(number * 3600, UTC).isoformat(),
+                "spend_micros": int(hour.spend_micros[column]),
+                "impressions": int(hour.impressions[column]),
+                "clicks": int(hour.clicks[column]),
+                "purchases": int(hour.purchases[column]),
+                "revenue_micros": int(hour.value_micros[column]),
+            }
+            for number, hour in newest
+        ]
+
+
+def _app(account: Account) -> dict[str, str]:
+    return {
+        "access_token": account.token,
+        "app_id": account.app_id,
+        "app_secret": account.app_secret,
+    }
+
+
+def _object(request: Request) -> dict[str, Any]:
+    body = loads(request.get_data(as_text=True))
+    if not isinstance(body, dict):
+        raise ControlError("the body must be a JSON object")
+    return body
+
+
+def _hours(given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= MAX_ADVANCE_HOURS:
+        raise ControlError(f"advance_hours must be a number from 0 to {MAX_ADVANCE_HOURS}")
+    return float(given)
+
+
+def _moment(given: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(given))
+    except ValueError as error:
+        raise ControlError("now must be an ISO 8601 time") from error
+    if moment.tzinfo is None:
+        raise ControlError("now must name its zone, as in 2026-11-20T15:00:00Z")
+    return moment.astimezone(UTC)

@@ -1,0 +1,130 @@
+"""Shopify's nodes as records: decimal text in the shop's currency, ids as global ids, no personal data."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlsplit
+
+from connectors.contracts import LineRecord, OrderRecord, Platform, RefundRecord, ShopRecord
+from connectors.fields import Row, count, flag, identifier, known, malformed, micros, moment, part, row, rows, text
+
+# Whether the index of a customer's first order is 0 or 1 is not documented; both count as new.
+LAST_INDEX_OF_A_NEW_CUSTOMER = 1
+
+LONGEST_ADDRESS = 8_000
+
+PAID = frozenset({"PAID", "PARTIALLY_PAID", "PARTIALLY_REFUNDED", "REFUNDED"})
+CLICK_PARAMETERS = (("fbclid", Platform.META), ("ttclid", Platform.TIKTOK))
+UTM_FIELDS = ("source", "medium", "campaign", "content", "term")
+
+
+def shop(source: Row) -> ShopRecord:
+    return ShopRecord(
+        external_id=identifier(source, "id"),
+        name=text(source, "name"),
+        domain=text(source, "myshopifyDomain"),
+        currency=text(source, "currencyCode"),
+        timezone=text(source, "ianaTimezone"),
+    )
+
+
+def order(source: Row, lines: list[Row], refunds: list[Row]) -> OrderRecord:
+    """An order with all of its lines and refunds. Attribution is of the last marked visit, else the first.
+
+    `attribution_ready` stays false for an order without a journey (point of sale, drafts, API).
+    """
+    journey = part(source, "customerJourneySummary")
+    index = count(journey, "customerOrderIndex")
+    utm, click_platform, click_id = _attribution(journey)
+    total, currency = _money(source, "totalPriceSet")
+    return OrderRecord(
+        external_id=identifier(source, "id"),
+        created_at=known(moment(source, "createdAt"), "createdAt"),
+        updated_at=known(moment(source, "updatedAt"), "updatedAt"),
+        cancelled_at=moment(source, "cancelledAt"),
+        is_test=flag(source, "test"),
+        is_paid=text(source, "displayFinancialStatus") in PAID,
+        currency=currency,
+        total_micros=total,
+        is_new_customer=None if index is None else index <= LAST_INDEX_OF_A_NEW_CUSTOMER,
+        attribution_ready=journey.get("ready") is True,
+        utm_source=utm["source"],
+        utm_medium=utm["medium"],
+        utm_campaign=utm["campaign"],
+        utm_content=utm["content"],
+        utm_term=utm["term"],
+        click_platform=click_platform,
+        click_id=click_id,
+        lines=tuple(_line(one) for one in lines),
+        refunds=tuple(_refund(one) for one in refunds),
+    )
+
+
+def _line(source: Row) -> LineRecord:
+    return LineRecord(
+        external_id=identifier(source, "id"),
+        product_external_id=_id_within(source, "product"),
+        variant_external_id=_id_within(source, "variant"),
+        title=text(source, "title"),
+        quantity=known(count(source, "quantity"), "quantity"),
+        unit_price_micros=_money(source, "originalUnitPriceSet")[0],
+    )
+
+
+def _refund(source: Row) -> RefundRecord:
+    return RefundRecord(
+        external_id=identifier(source, "id"),
+        processed_at=known(moment(source, "processedAt"), "processedAt"),
+        amount_micros=_money(source, "totalRefundedSet")[0],
+    )
+
+
+def _money(source: Row, name: str) -> tuple[int, str]:
+    """Micros and currency of the shop's side of a money bag."""
+    money = row(row(source.get(name), name).get("shopMoney"), name)
+    currency = text(money, "currencyCode")
+    if len(currency) != 3:
+        raise malformed(name, currency)
+    return known(micros(money, "amount"), name), currency
+
+
+def _id_within(source: Row, name: str) -> str | None:
+    """The id of a product or variant, `None` when it was deleted or never existed."""
+    inner = source.get(name)
+    return None if inner is None else identifier(row(inner, name), "id")
+
+
+def _attribution(journey: Row) -> tuple[dict[str, str], Platform | None, str]:
+    """UTM values, platform and click id of the last visit that carries any, else of the first visit."""
+    for name in ("lastVisit", "firstVisit"):
+        visit = part(journey, name)
+        utm = part(visit, "utmParameters")
+        marks = {field: text(utm, field) for field in UTM_FIELDS}
+        platform, click_id = _click(text(visit, "landingPage", LONGEST_ADDRESS))
+        if click_id or any(marks.values()):
+            return marks, platform, click_id
+    return dict.fromkeys(UTM_FIELDS, ""), None, ""
+
+
+def _click(landing_page: str) -> tuple[Platform | None, str]:
+    """The click id in a landing page's query: Shopify has no field for it."""
+    try:
+        query = dict(parse_qsl(urlsplit(landing_page).query, max_num_fields=100))
+    except ValueError:
+        return None, ""
+    for name, platform in CLICK_PARAMETERS:
+        click_id = text(query, name)
+        if click_id:
+            return platform, click_id
+    return None, ""
+
+
+def page(source: Row, name: str) -> tuple[list[Row], str | None]:
+    """The nodes of the connection `name` and the cursor of its next page."""
+    connection = row(source.get(name), name)
+    info = row(connection.get("pageInfo"), "pageInfo")
+    if not flag(info, "hasNextPage"):
+        return rows(connection.get("nodes"), name), None
+    cursor = text(info, "endCursor", LONGEST_ADDRESS)
+    if not cursor:
+        raise malformed("endCursor", cursor)
+    return rows(connection.get("nodes"), name), cursor

@@ -1,0 +1,1 @@
+"""TikTok for Business API, v1.3."""

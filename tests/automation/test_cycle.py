@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from accounts.hours import HOUR
+from accounts.models import AdAccount, Alert, Tenant
+from accounts.money import MICROS
+from automation.cycle import claim_run, run_hour
+from automation.models import Action, Limits, PolicyRun, ProposalRecord, Verdict
+from automation.states import State
+from config.summary import disagreement
+from metrics.models import HourlyMetric, Order, SyncedHour
+from rules.models import AutomationMode, Rule
+from tests.automation.conftest import Town
+
+
+def spend_served(town: Town, day: str) -> dict[str, int]:
+    """Spend in micros per Meta ad set on an account day, read from the sandbox by plain HTTP."""
+    given = town.box.get("credentials")["meta"]
+    answer = httpx.get(
+        f"{town.box.url}/v26.0/{given['account_id']}/insights",
+        params={
+            "access_token": given["access_token"], "level": "adset", "fields": "adset_id,spend", "limit": "500",
+            "time_range": f'{{"since":"{day}","until":"{day}"}}',
+            "breakdowns": '["hourly_stats_aggregated_by_advertiser_time_zone"]',
+        },
+        trust_env=False,
+    ).json()  # fmt: skip
+    assert "next" not in answer["paging"]
+    found: dict[str, int] = {}
+    for row in answer["data"]:
+        found[row["adset_id"]] = found.get(row["adset_id"], 0) + int(Decimal(row["spend"]) * MICROS)
+    return found
+
+
+def test_what_is_stored_equals_what_the_sandbox_served_to_the_micro(town: Town) -> None:
+    stored: dict[str, int] = {}
+    for row in HourlyMetric.objects.filter(
+        ad_account__platform="meta", hour__gte="2026-11-17T05:00Z", hour__lt="2026-11-18T05:00Z"
+    ).select_related("ad_set"):
+        stored[row.ad_set.external_id] = stored.get(row.ad_set.external_id, 0) + row.spend_micros
+    served = spend_served(town, "2026-11-17")
+    assert served and {key: value for key, value in stored.items() if value} == served
+
+
+def test_an_hour_proposes_guards_and_routes_once(town: Town) -> None:
+    report = run_hour(town.tenant, town.slot)
+    assert {run.ad_account.platform for run in report.runs} == {"meta", "tiktok"}
+    assert report.actions and Action.objects.count() == len(report.actions)
+    assert all(Verdict.objects.filter(action=action).exists() for action in report.actions)
+
+
+def test_the_same_hour_again_adds_nothing(town: Town) -> None:
+    run_hour(town.tenant, town.slot)
+    before = [model.objects.count() for model in (Action, ProposalRecord, PolicyRun, Order, HourlyMetric, SyncedHour)]
+    again = run_hour(town.tenant, town.slot)
+    assert again.runs == [] and again.actions == []
+    assert before == [
+        model.objects.count() for model in (Action, ProposalRecord, PolicyRun, Order, HourlyMetric, SyncedHour)
+    ]
+
+
+def test_a_slot_before_the_newest_is_missed_not_acted_on(town: Town) -> None:
+    run_hour(town.tenant, town.slot)
+    report = run_hour(town.tenant, town.slot - HOUR)
+    assert report.runs == [] and PolicyRun.objects.filter(slot=town.slot - HOUR).count() == 0
+
+
+def test_a_run_that_another_worker_holds_is_left_to_it(town: Town) -> None:
+    account = town.account("meta")
+    assert claim_run(town.tenant, account, town.slot, "hold") is not None
+    assert claim_run(town.tenant, account, town.slot, "hold") is None
+
+
+def test_a_run_whose_worker_died_is_taken_up_three_times_at_most(town: Town) -> None:
+    account = town.account("meta")
+    for _ in range(3):
+        assert claim_run(town.tenant, account, town.slot, "hold") is not None
+        PolicyRun.objects.update(lease_until=None)
+    assert claim_run(town.tenant, account, town.slot, "hold") is None
+
+
+def test_in_shadow_everything_is_decided_and_nothing_approved(town: Town) -> None:
+    AdAccount.objects.update(rollout_stage="shadow")
+    report = run_hour(town.tenant, town.slot)
+    assert {action.state for action in report.actions} <= {State.GUARDED, State.REJECTED}
+    assert town.writes() == []
+
+
+def test_in_pilot_only_the_canary_list_gets_further(town: Town) -> None:
+    AdAccount.objects.update(rollout_stage="pilot")
+    canary = town.ad_set("tiktok")
+    Limits.objects.get().canary_ad_sets.add(canary)
+    for action in run_hour(town.tenant, town.slot).actions:
+        if action.ad_set_id != canary.pk:
+            assert action.state == State.REJECTED and "canary" in action.note
+
+
+def test_without_limits_nothing_is_decided(town: Town) -> None:
+    Limits.objects.all().delete()
+    Rule.objects.update(is_enabled=True, mode=AutomationMode.AUTO_ALL)
+    assert all(action.state == State.REJECTED for action in run_hour(town.tenant, town.slot).actions)
+
+
+def test_suggestions_wait_for_a_person(town: Town) -> None:
+    Rule.objects.update(is_enabled=True, mode=AutomationMode.SUGGEST)
+    from_rules = [action for action in run_hour(town.tenant, town.slot).actions if action.source == "rule"]
+    assert from_rules
+    assert {action.state for action in from_rules} <= {State.AWAITING_APPROVAL, State.REJECTED}
+
+
+def test_an_unreachable_source_is_told_and_holds_back_no_other(town: Town, settings: Any) -> None:
+    settings.TIKTOK_BASE_URL = "http://127.0.0.1:9"
+    town.box.post("clock", advance_hours=3)
+    report = run_hour(town.tenant, town.slot)
+    assert len(report.pulled.problems) == 1
+    assert Alert.objects.get(resolved_at__isnull=True).message.startswith("TikTok")
+    assert SyncedHour.objects.filter(ad_account__platform="meta", hour=town.slot).exists()
+    raises = [action for action in report.actions if action.ad_account.platform == "tiktok" and action.is_raise]
+    assert all(action.state == State.REJECTED for action in raises)
+
+
+def test_twelve_hours_leave_ledger_and_log_in_agreement(town: Town) -> None:
+    from automation.dispatch import dispatch
+    from automation.log import verify
+
+    Rule.objects.update(is_enabled=True, mode=AutomationMode.AUTO_ALL)
+    Limits.objects.update(cooldown_hours=2)
+    for _ in range(12):
+        town.box.post("clock", advance_hours=1)
+        run_hour(town.tenant, town.slot)
+        for action in Action.objects.filter(state=State.APPROVED):
+            dispatch(action.pk)
+    assert Action.objects.filter(state=State.APPLIED).count() > 3
+    assert disagreement(town.tenant, town.box.get("ledger")) == ""
+    assert list(verify(town.tenant)) == []
+
+
+def test_the_price_of_money_moves_once_a_day(town: Town) -> None:
+    Limits.objects.update(daily_target_micros=1 * MICROS)
+    run_hour(town.tenant, town.slot)
+    first = Tenant.objects.get(pk=town.tenant.pk)
+    assert first.lambda_spend_ppm > 0 and first.lambda_day is not None
+    town.box.post("clock", advance_hours=1)
+    run_hour(first, town.slot)
+    assert Tenant.objects.get(pk=town.tenant.pk).lambda_spend_ppm == first.lambda_spend_ppm
+
+
+def test_a_day_later_the_price_of_money_has_moved_again(town: Town) -> None:
+    Limits.objects.update(daily_target_micros=1 * MICROS)
+    run_hour(town.tenant, town.slot)
+    before = Tenant.objects.get(pk=town.tenant.pk)
+    town.box.post("clock", advance_hours=24)
+    run_hour(town.tenant, town.slot)
+    after = Tenant.objects.get(pk=town.tenant.pk)
+    assert after.lambda_spend_ppm > before.lambda_spend_ppm
+    assert after.lambda_day - before.lambda_day == timedelta(days=1)

@@ -1,0 +1,58 @@
+"""The table of connectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connectors.contracts import Platform
+from connectors.errors import ConfigurationError
+from connectors.registry import Connection, ad_platform, store_platform, table
+
+OWN = {
+    Platform.META: ("v26.0", "act_7"),
+    Platform.TIKTOK: ("v1.3", "7"),
+    Platform.SHOPIFY: ("2026-10", "demo.myshopify.com"),
+}
+
+
+def connection(platform: Any, **secrets: str) -> Connection:
+    version, external_id = OWN.get(platform, ("v1", "1"))
+    return Connection(platform, "", version, external_id, secrets)
+
+
+@pytest.mark.parametrize("platform", [Platform.META, Platform.TIKTOK])
+def test_an_ad_account_gets_the_connector_of_its_platform(platform: Platform) -> None:
+    assert ad_platform(connection(platform, access_token="t")).platform is platform
+
+
+def test_a_store_gets_the_connector_of_its_platform() -> None:
+    assert store_platform(connection(Platform.SHOPIFY, access_token="t")).platform is Platform.SHOPIFY
+
+
+@pytest.mark.parametrize("platform", [Platform.SHOPIFY, Platform.TIKTOK_SHOP, "myspace"])
+def test_an_unknown_ad_platform_is_refused(platform: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        ad_platform(connection(platform, access_token="t"))
+
+
+@pytest.mark.parametrize("platform", [Platform.META, Platform.TIKTOK_SHOP])
+def test_an_unknown_store_is_refused(platform: Platform) -> None:
+    with pytest.raises(ConfigurationError):
+        store_platform(connection(platform, access_token="t"))
+
+
+def test_two_connectors_for_one_platform_are_refused() -> None:
+    with pytest.raises(ConfigurationError):
+        table([(Platform.META, 1), (Platform.META, 2)])
+
+
+@pytest.mark.parametrize("secrets", [{}, {"access_token": ""}])
+def test_a_connection_without_its_token_is_refused(secrets: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="access_token"):
+        ad_platform(connection(Platform.META, **secrets))
+
+
+def test_a_connection_does_not_show_its_secrets() -> None:
+    assert "s3cr3t" not in repr(connection(Platform.META, access_token="s3cr3t"))
