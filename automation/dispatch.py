@@ -15,9 +15,11 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 
+from accounts.alerts import raise_alert, resolve_alert
 from accounts.clock import wall_now
 from accounts.hours import HOUR
 from accounts.models import AdSet, Membership
+from accounts.models.alerts import Severity
 from accounts.scoping import all_tenants, tenant_scope
 from automation.actions import IllegalMoveError, StaleActionError, digest_of, transition
 from automation.facts import Change, gather, standing_budgets
@@ -215,6 +217,7 @@ def applied(action: Action, *, actor: str, note: str) -> Action:
             action, State.APPLIED, actor=actor, note=note, read_back=value_text(action.target), next_step="",
             lease_until=None,
         )  # fmt: skip
+        resolve_alert(action.tenant, key=f"dispatch {action.ad_set_id}")
         undone = action.reverses
         if undone and undone.state == State.APPLIED:
             transition(undone, State.ROLLED_BACK, actor=actor, note="undone by a later action")
@@ -238,14 +241,17 @@ def _not_sent(action: Action, note: str, *, wait: float | None = None) -> Action
 def _settle(action: Action, to: State, note: str, *, next_step: str = "", code: str = "") -> Action:
     if to is State.UNKNOWN:
         next_step = "Locked until evidence decides; nothing is written again."
-    return transition(
-        action,
-        to,
-        actor=WORKER,
-        note=note[:500],
-        next_step=next_step,
-        lease_until=None,
-        details={"code": code},
+    with transaction.atomic():
+        tell(action, f"{to.label}: {note}")
+        return transition(
+            action, to, actor=WORKER, note=note[:500], next_step=next_step, lease_until=None, details={"code": code}
+        )
+
+
+def tell(action: Action, what: str) -> None:
+    """An alert about an ad set whose change did not simply work."""
+    raise_alert(
+        action.tenant, key=f"dispatch {action.ad_set_id}", severity=Severity.WARNING, message=f"{action.ad_set}: {what}"
     )
 
 

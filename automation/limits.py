@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from accounts.models import AdSet, RolloutStage, Tenant
+from django.db import transaction
+
+from accounts.models import AdSet, RolloutStage, Tenant, User
+from accounts.permissions import CONFIGURE, require
+from automation import log
 from automation.guardrails import LimitValues
 from automation.models import Action, Limits
 
@@ -108,3 +113,38 @@ def scope_ids(tenant: Tenant, run_limits: RunLimits | None) -> frozenset[UUID] |
         return None
     rows = AdSet.objects.filter(tenant=tenant).select_related("ad_account")
     return frozenset(row.pk for row in rows if row.key in run_limits.canary)
+
+
+def save_limits(row: Limits, *, actor: User, canary: Iterable[AdSet] | None = None) -> Limits:
+    """Store new or changed limits: a new version, which voids what was proposed under the old one, and a log entry.
+
+    `canary` replaces the canary list; `None` leaves it. Nothing changed: nothing is written. Raises
+    `ValidationError` or `LimitError` on a bad limit, `PermissionDenied` without the right.
+    """
+    require(actor, CONFIGURE, row.tenant)
+    parse_peak_hours(row.peak_hours)
+    row.full_clean()
+    with transaction.atomic():
+        stored = Limits.objects.select_for_update().filter(pk=row.pk).first()
+        before, after = _as_details(stored), _as_details(row, canary)
+        changed = {name: [before.get(name), value] for name, value in after.items() if before.get(name) != value}
+        if stored is not None and not changed:
+            return row
+        row.version = 1 if stored is None else stored.version + 1
+        row.save()
+        if canary is not None:
+            row.canary_ad_sets.set(canary)
+        log.append(
+            tenant_id=row.tenant_id, event="limits_changed", actor=str(actor),
+            details={"version": row.version, "changed": changed},
+        )  # fmt: skip
+    return row
+
+
+def _as_details(row: Limits | None, canary: Iterable[AdSet] | None = None) -> dict[str, Any]:
+    if row is None:
+        return {}
+    hidden = {"id", "created_at", "updated_at", "tenant", "version"}
+    values = {f.name: getattr(row, f.attname) for f in Limits._meta.concrete_fields if f.name not in hidden}
+    listed = row.canary_ad_sets.select_related("ad_account") if canary is None and not row._state.adding else canary or ()
+    return values | {"canary": sorted(ad_set.key for ad_set in listed)}

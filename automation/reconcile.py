@@ -13,12 +13,10 @@ from datetime import timedelta
 from django.conf import settings
 from django.db.models import Q
 
-from accounts.alerts import raise_alert
 from accounts.clock import wall_now
-from accounts.models.alerts import Severity
 from accounts.scoping import all_tenants, tenant_scope
 from automation.actions import StaleActionError, transition
-from automation.dispatch import Connect, applied, held_value, value_text
+from automation.dispatch import Connect, applied, held_value, tell, value_text
 from automation.models import Action
 from automation.states import State
 from automation.wake import wake_dispatch
@@ -85,10 +83,7 @@ def decide(action: Action, connect: Connect = connect_ad_account) -> Action:
             action, State.FAILED, actor=SWEEPER, note="proven not applied by two reads",
             next_step="A new proposal may follow.",
         )  # fmt: skip
-    raise_alert(
-        action.tenant, key=f"conflict {action.ad_set_id}", severity=Severity.WARNING,
-        message=f"{action.ad_set}: an unclear write ended in a conflict, the platform holds {seen}",
-    )  # fmt: skip
+    tell(action, f"an unclear write ended in a conflict, the platform holds {seen}")
     return transition(
         action, State.CONFLICT, actor=SWEEPER, note=f"two reads show {action.first_evidence} and {seen}",
         next_step="Look at the ad set on the platform.",

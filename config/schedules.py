@@ -16,7 +16,7 @@ class Entry:
 
 SWEEP = Entry("sweep", "automation.tasks.sweep", "* * * * *")
 HEARTBEAT = Entry("heartbeat", "config.tasks.heartbeat", "* * * * *")
-PURGE = Entry("purge results", "config.tasks.purge_results", "17 3 * * *")
+PURGE = Entry("purge", "config.tasks.purge", "17 3 * * *")
 HOUR = Entry("hour", "automation.tasks.run_newest_hour", "7 * * * *")
 
 SCHEDULES = (SWEEP, HEARTBEAT, PURGE, HOUR)

@@ -8,10 +8,10 @@ from pathlib import Path
 import environ
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
 
 env = environ.Env()
 environ.Env.read_env(BASE_DIR / ".env")
+VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 
 # --- Security ----------------------------------------------------------------------------------------
 SECRET_KEY = env.str("SECRET_KEY")
@@ -101,7 +101,8 @@ os.environ["BURSAR_TIME_ZONE"] = DEFAULT_TIME_ZONE
 LANGUAGE_CODE = "en"
 USE_I18N = True
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "static"
+STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 
 # --- Database and cache ------------------------------------------------------------------------------
@@ -109,7 +110,6 @@ DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'bursar.sq
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 IS_SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
 if IS_SQLITE:
-    VAR_DIR.mkdir(exist_ok=True)
     # Read-then-write transactions fail at once with "database is locked" unless they begin IMMEDIATE.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
@@ -167,12 +167,6 @@ WORST_DAY_FACTOR_PPM = {
     "meta": env.int("META_WORST_DAY_PPM", default=1_750_000),
     "tiktok": env.int("TIKTOK_WORST_DAY_PPM", default=1_250_000),
 }
-# Minutes after its end until an hour counts as closed (rule-semantics: start values, to be learnt).
-SETTLE_MINUTES = {
-    "meta": env.int("META_SETTLE_MINUTES", default=60),
-    "tiktok": env.int("TIKTOK_SETTLE_MINUTES", default=30),
-    "shopify": env.int("SHOPIFY_SETTLE_MINUTES", default=5),
-}
 # Days before today whose hours every sync reads again.
 RESTATEMENT_DAYS = {
     "meta": env.int("META_RESTATEMENT_DAYS", default=2),
@@ -217,3 +211,6 @@ LOGGING = {
         "stamina": {"level": "ERROR"},
     },
 }
+
+from config.api_settings import REST_FRAMEWORK, SPECTACULAR_SETTINGS  # noqa: E402, F401
+from config.theme import FORMAT_MODULE_PATH, LOGIN_REDIRECT_URL, UNFOLD  # noqa: E402, F401

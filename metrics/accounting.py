@@ -80,7 +80,7 @@ def attributed_revenue(tenant: Tenant, start: datetime, end: datetime) -> Revenu
         row.orders += 1
         row.revenue_micros += total
         found.currencies.add(currency)
-    _add_costs(tenant, found, orders.values("pk"))
+    add_costs(tenant, found, orders.values("pk"))
     refunds = Refund.objects.filter(
         tenant=tenant, order__ad_set__isnull=False, refunded_at__gte=start, refunded_at__lt=end,
         order__is_test=False, order__is_paid=True, order__cancelled_at__isnull=True,
@@ -93,7 +93,7 @@ def attributed_revenue(tenant: Tenant, start: datetime, end: datetime) -> Revenu
     return found
 
 
-def _add_costs(tenant: Tenant, found: Revenue, order_ids: Iterable[object]) -> None:
+def add_costs(tenant: Tenant, found: Revenue, order_ids: Iterable[object]) -> None:
     costs: dict[tuple[UUID, str], list[tuple[date, int]]] = defaultdict(list)
     for store, product, start, cost in ProductCost.objects.filter(tenant=tenant).values_list(
         "store_id", "product_external_id", "effective_from", "unit_cost_micros"

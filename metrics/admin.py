@@ -34,6 +34,7 @@ of_store = ("store", RelatedDropdownFilter)
 
 
 class FactAdmin(ReadOnlyAdmin):
+    show_full_result_count = False
     empty_hint = NOTHING_SYNCED
 
 

@@ -18,7 +18,7 @@ from django.db.models.functions import TruncHour
 
 from accounts.hours import HOUR, hour_of, hours_between
 from accounts.models import AdAccount, Store, Tenant
-from metrics.accounting import REVENUE, Revenue, _add_costs
+from metrics.accounting import REVENUE, Revenue, add_costs
 from metrics.models import HourlyMetric, Order, Refund, StoreCoverage, SyncedHour
 from metrics.windows import MINIMUM_COVERAGE, ratio
 
@@ -157,11 +157,13 @@ def _spend(tenant: Tenant, start: datetime, end: datetime) -> dict[datetime, int
 def _sales(tenant: Tenant, start: datetime, end: datetime) -> dict[datetime, dict[str, int | None]]:
     """Orders, refunds and costs of the hours that every active store covers."""
     orders = Order.objects.filter(REVENUE, tenant=tenant, ordered_at__gte=start, ordered_at__lt=end)
-    if orders.exclude(currency=tenant.currency).exists():
+    refunds = _refunds(tenant, start, end)
+    foreign = refunds.exclude(order__currency=tenant.currency)
+    if orders.exclude(currency=tenant.currency).exists() or foreign.exists():
         return {}
     covered = _covered(tenant, start, end)
     sold = {row.pop("at"): row for row in _by_hour(orders, "ordered_at").annotate(**ORDER_SUMS)}
-    back = {row.pop("at"): row for row in _by_hour(_refunds(tenant, start, end), "refunded_at").annotate(**REFUND_SUMS)}
+    back = {row.pop("at"): row for row in _by_hour(refunds, "refunded_at").annotate(**REFUND_SUMS)}
     costs = _costs(tenant, orders)
     return {hour: _hour_of_sales(sold.get(hour, {}), back.get(hour, {}), costs.get(hour, 0)) for hour in covered}
 
@@ -217,7 +219,7 @@ def _covered(tenant: Tenant, start: datetime, end: datetime) -> list[datetime]:
 def _costs(tenant: Tenant, orders: Any) -> dict[datetime, int | None]:
     """Cost of goods by hour; unknown where a product of an order has no cost."""
     found = Revenue()
-    _add_costs(tenant, found, orders.values("pk"))
+    add_costs(tenant, found, orders.values("pk"))
     costs: dict[datetime, int | None] = {}
     for (_, hour), row in found.sums.items():
         before = costs.get(hour, 0)
