@@ -10,7 +10,6 @@ and no expression can be written to it: what would store clear text or an orphan
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -52,7 +51,7 @@ def keys() -> dict[str, bytes]:
         key_id, _, encoded = entry.partition(":")
         try:
             key = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:
             key = b""
         if not key_id.isalnum() or len(key) != 32 or key_id in found:
             raise ImproperlyConfigured("FIELD_ENCRYPTION_KEYS: expected entries <id>:<base64 of 32 bytes>")
@@ -76,14 +75,16 @@ def seal(plain: str, place: bytes) -> Sealed:
 
 def unseal(sealed: Sealed, place: bytes) -> str:
     """The clear text. Raises `SecretError`."""
+    if not sealed.text.startswith(PREFIX):
+        raise SecretError("what is stored is not a sealed secret")
     key_id, _, encoded = sealed.text.removeprefix(PREFIX).partition(":")
     key = keys().get(key_id)
-    if not sealed.text.startswith(PREFIX) or key is None:
+    if key is None:
         raise SecretError(f"no key {key_id[:20]!r} in FIELD_ENCRYPTION_KEYS opens this secret")
     try:
         blob = base64.b64decode(encoded, validate=True)
         return AESGCM(key).decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], place).decode()
-    except (binascii.Error, InvalidTag, ValueError) as error:
+    except (InvalidTag, ValueError) as error:
         raise SecretError("the stored secret is damaged, or was moved from another row") from error
 
 
@@ -106,6 +107,8 @@ class NullOnlyExact(Exact):
     """`filter(secret=None)` works, any other comparison raises."""
 
     def get_prep_lookup(self) -> Any:
+        if self.rhs is None:
+            return None
         raise FieldError("an encrypted field cannot be compared; only isnull works")
 
 
@@ -131,6 +134,8 @@ class EncryptedTextField(models.TextField):
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         value = model_instance.__dict__.get(self.attname)
         if value is None or isinstance(value, Sealed):
+            if value and add:
+                unseal(value, self.place(model_instance))  # a copied row would carry what nothing can open
             return value
         if not isinstance(value, str):
             raise FieldError(f"{self.name}: expected text, got {type(value).__name__}")

@@ -5,7 +5,7 @@
     with all_tenants(): ...             every row: superusers, and workers that look for work
 
 The filter sits in the manager, so a caller who forgets it gets an error and not another tenant's rows;
-saving a row of a tenant outside the scope raises as well.
+saving a row of a tenant outside the scope, one or many, raises as well.
 """
 
 from __future__ import annotations
@@ -65,8 +65,27 @@ def in_scope(tenant_id: UUID) -> bool:
     return scope is EVERYTHING or tenant_id in scope
 
 
+class TenantQuerySet(models.QuerySet[Model]):
+    """Writes of many rows are held to the scope like `save()` of one."""
+
+    def bulk_create(self, objs: Iterable[Model], *args: Any, **kwargs: Any) -> list[Model]:
+        rows = list(objs)
+        if not all(in_scope(row.tenant_id) for row in rows if hasattr(row, "tenant_id")):
+            raise ScopeError(f"{self.model.__name__} of a tenant outside the active scope")
+        return super().bulk_create(rows, *args, **kwargs)
+
+    def update(self, **kwargs: Any) -> int:
+        for name in {"tenant", "tenant_id"} & set(kwargs):
+            tenant = kwargs[name]
+            if not in_scope(tenant.pk if isinstance(tenant, models.Model) else tenant):
+                raise ScopeError(f"{self.model.__name__} cannot move to a tenant outside the active scope")
+        return super().update(**kwargs)
+
+
 class TenantManager(models.Manager[Model], Generic[Model]):
     """Filters every query by the active scope; `lookup` names the way to the tenant's id."""
+
+    _queryset_class = TenantQuerySet
 
     def __init__(self, lookup: str = "tenant_id") -> None:
         super().__init__()

@@ -11,9 +11,10 @@ answer depends on it. Only true ever acts.
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from metrics.windows import METRICS, WindowError, WindowValues, check_window
@@ -23,6 +24,7 @@ OPERATORS: dict[str, Callable[[Decimal, Decimal], bool]] = {
 }  # fmt: skip
 MAX_DEPTH = 8
 MAX_NODES = 64
+_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
 
 
 class ConditionError(ValueError):
@@ -173,10 +175,8 @@ def _window(value: Any, path: str) -> str:
 
 
 def _number(value: Any, path: str) -> Decimal:
-    try:
-        number = Decimal(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
-    except InvalidOperation:
-        number = None
-    if number is None or not number.is_finite() or abs(number) > 10**12:
-        raise ConditionError(f'{path}: expected a number as text such as "2.5", got {str(value)[:40]!r}')
-    return number
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return Decimal(value)
+    if type(value) is int and abs(value) < 10**12:
+        return Decimal(value)
+    raise ConditionError(f'{path}: expected a number as text such as "2.5", got {str(value)[:40]!r}')

@@ -37,7 +37,6 @@ class RoasRules:
     minimum_spend_days = 1.0
 
     def reset(self, n_ad_sets: int, seed: int) -> None:
-        self._last: Observation | None = None
         self._change = np.zeros(n_ad_sets)
         self._contribution = np.full(n_ad_sets, np.nan)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 from accounts.commands import BursarCommand
 from accounts.encryption import SecretError, rotate
 
@@ -13,7 +15,7 @@ class Command(BursarCommand):
         "Seal every stored secret again with the first key of FIELD_ENCRYPTION_KEYS. Put the new key first, "
         "keep the old ones, restart, run this, then remove the old keys."
     )
-    errors = (SecretError,)
+    errors = (SecretError, ImproperlyConfigured)
 
     def run(self, **options: Any) -> None:
         rotated, current = rotate()
