@@ -62,7 +62,7 @@ class ScopedForm(forms.ModelForm):
         if not may(self.actor, CONFIGURE, tenant):
             raise forms.ValidationError(f"You may not configure {tenant}.")
         self.instance.tenant = tenant
-        for name, value in cleaned.items():
+        for name, value in list(cleaned.items()):
             if any(row.tenant_id != tenant.pk for row in _owned_rows(value)):
                 self.add_error(name, f"This belongs to another tenant than {tenant}.")
         return cleaned
@@ -197,6 +197,7 @@ class ReadOnlyInline(TabularInline):
     extra = 0
     can_delete = False
     per_page = 20
+    ordering = ("pk",)
     show_change_link = True
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -9,12 +9,19 @@ from typing import Any
 
 from django import forms
 from django.db import models
+from django.forms.fields import InvalidJSONInput
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminExpandableTextareaWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from accounts.money import MICROS, PPM, micros_from_text, money_text
 
 Column = Callable[[Any], str]
+
+MAX_JSON_BRACKETS = 400
 
 _SHARE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _CURRENCY_PATHS = ("currency", "ad_account.currency", "ad_set.ad_account.currency", "store.currency",
@@ -123,6 +130,26 @@ class ShareField(MoneyField):
         return _plain(Decimal(value) / self.scale) if isinstance(value, int) else value
 
 
+class JsonField(forms.JSONField):
+    """JSON that a person may have pasted from anywhere: too deep, or numbers too long, is refused like bad syntax."""
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value.count("[") + value.count("{") > MAX_JSON_BRACKETS:
+            raise forms.ValidationError("expected JSON with fewer levels")
+        try:
+            return super().to_python(value)
+        except ValueError as error:
+            raise forms.ValidationError("expected JSON with shorter numbers") from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What was typed, as it was typed, when it is not JSON."""
+        try:
+            self.to_python(data)
+        except forms.ValidationError:
+            return InvalidJSONInput(data)
+        return super().bound_data(data, initial)
+
+
 class SecretField(forms.CharField):
     """A write-only box: never shown again; left blank, the stored secret stays."""
 
@@ -138,10 +165,12 @@ class SecretField(forms.CharField):
 
 
 def form_field(db_field: models.Field[Any, Any]) -> forms.Field | None:
-    """The form field of a column in micros or millionths; `None` for any other column."""
+    """The form field of a column in micros, in millionths or of JSON; `None` for any other column."""
     shared: dict[str, Any] = {"required": not db_field.blank, "help_text": db_field.help_text}
     label = str(db_field.verbose_name)
     shared["label"] = label_of(label.replace(" ", "_")).removesuffix(" micros").removesuffix(" ppm")
+    if isinstance(db_field, models.JSONField):
+        return JsonField(widget=UnfoldAdminExpandableTextareaWidget(), **shared)
     if db_field.name.endswith("_micros"):
         return MoneyField(**shared)
     if db_field.name.endswith("_ppm"):

@@ -14,9 +14,11 @@ import numpy as np
 from django.db import transaction
 from django.db.models import F, Q, Sum
 
+from accounts.alerts import raise_alert
 from accounts.clock import wall_now
 from accounts.hours import HOUR, day_bounds, local_day
 from accounts.models import AdAccount, Tenant
+from accounts.models.alerts import Severity
 from accounts.money import MICROS
 from automation.limits import limit_values, limits_of
 from automation.models import Action, Limits, PolicyRun
@@ -29,7 +31,7 @@ from metrics.models import HourlyMetric
 from metrics.pull import Pulled, pull
 from metrics.rewards import next_lambda_ppm
 from metrics.snapshot import Snapshot, load_snapshot
-from rules.engine import evaluate_rules, proposals_of
+from rules.engine import broken_rules, evaluate_rules, proposals_of
 from rules.models import Rule
 from rules.proposals import ChangeKind, Proposal, Source
 
@@ -129,7 +131,13 @@ def claim_run(tenant: Tenant, account: AdAccount, slot: datetime, policy: str) -
 
 
 def rule_proposals(tenant: Tenant, snapshot: Snapshot) -> list[Proposal]:
-    return proposals_of(evaluate_rules(Rule.objects.filter(tenant=tenant, is_enabled=True), snapshot))
+    """What the enabled rules propose; a rule that cannot be read raises an alert and holds back no other."""
+    rules = list(Rule.objects.filter(tenant=tenant, is_enabled=True))
+    broken = broken_rules(rules)
+    for rule, problem in broken.items():
+        message = f"the rule {rule} cannot be read and is left out: {problem}"
+        raise_alert(tenant, key=f"rule {rule.pk}", severity=Severity.CRITICAL, message=message)
+    return proposals_of(evaluate_rules([rule for rule in rules if rule not in broken], snapshot))
 
 
 def policy_proposals(policy: Policy, name: str, snapshot: Snapshot, row: Limits | None) -> Iterable[Proposal]:

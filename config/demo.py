@@ -146,12 +146,13 @@ def answers(url: str) -> Callable[[], bool]:
 
 
 @contextmanager
-def sandbox(port: int, seed: int) -> Iterator[Sandbox]:
+def sandbox(port: int, seed: int, start: str | None = None) -> Iterator[Sandbox]:
     """The sandbox as a process of its own, on its stored state if there is one."""
     url = f"http://127.0.0.1:{port}"
     if answers(f"{url}/_control/clock")():
         raise DemoError(f"port {port} is in use: stop what runs there, or give --sandbox-port")
     arguments = ["manage.py", "sandbox", "--port", str(port), "--seed", str(seed), "--state", str(SANDBOX_STATE)]
+    arguments += ["--start", start] if start else []
     with child(*arguments, ready=answers(f"{url}/_control/clock"), what="sandbox"):
         yield Sandbox(url)
 

@@ -40,7 +40,7 @@ def identifier(source: Row, name: str) -> str:
     """An id as text; old payloads send numbers."""
     value = source.get(name)
     text_ = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if not isinstance(text_, str) or not re.fullmatch(r"[\x21-\x7e]{1,100}", text_):
+    if not isinstance(text_, str) or not re.fullmatch(r"[\x21-\x7e]{1,64}", text_):
         raise malformed(name, value)
     return text_
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from accounts.alerts import raise_alert, resolve_alert
 from accounts.hours import hours_between, local_day
-from accounts.models import AdAccount, Store, Tenant
+from accounts.models import AdAccount, Credential, Store, Tenant
 from accounts.models.alerts import Severity
 from connectors.connections import connect_ad_account, connect_store
-from connectors.errors import ConnectorError
+from connectors.errors import AuthenticationError, ConnectorError
 from metrics.models import StoreCoverage
 from metrics.sync import SyncCounts, restatement_days, sync_hours, sync_orders, sync_tree
 
@@ -65,10 +65,18 @@ def pull(
             pulled.problems.append(f"{source}: {error}")
             message = f"{source} could not be read: {error}"
             raise_alert(tenant, key=key, severity=Severity.WARNING, message=message)
+            _note_problem(source, str(error) if isinstance(error, AuthenticationError) else None)
             continue
         resolve_alert(tenant, key=key)
+        _note_problem(source, "")
         pulled.counts.add(counts)
     return pulled
+
+
+def _note_problem(source: AdAccount | Store, problem: str | None) -> None:
+    """Show on the credential that the platform refuses it, or no longer does; `None` leaves it as it is."""
+    if problem is not None:
+        Credential.objects.filter(pk=source.credential_id).exclude(problem=problem[:300]).update(problem=problem[:300])
 
 
 def _pull_account(account: AdAccount, as_of: datetime, history: timedelta | None, progress: Progress) -> SyncCounts:

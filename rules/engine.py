@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from metrics.snapshot import AdSetFacts, Snapshot
-from rules.actions import Pause, RuleAction, parse_action
-from rules.conditions import Node, Reading, parse, windows_of
+from rules.actions import Pause, RuleAction, RuleActionError, parse_action
+from rules.conditions import ConditionError, Node, Reading, parse, windows_of
 from rules.models import AutomationMode, RiskLevel, Rule
 from rules.proposals import ChangeKind, Proposal, Source
 
@@ -23,8 +23,20 @@ class Evaluation:
     readings: tuple[Reading, ...]
 
 
+def broken_rules(rules: Iterable[Rule]) -> dict[Rule, str]:
+    """The stored rules that cannot be read, with the reason: they are left out, the others go on."""
+    found = {}
+    for rule in rules:
+        try:
+            parse(rule.condition)
+            parse_action(rule.action)
+        except (ConditionError, RuleActionError) as error:
+            found[rule] = str(error)
+    return found
+
+
 def evaluate_rules(rules: Iterable[Rule], snapshot: Snapshot) -> list[Evaluation]:
-    """Every enabled rule on every ad set in its scope."""
+    """Each rule on every ad set in its scope. Raises `ConditionError` on a broken rule."""
     found = []
     for rule in rules:
         condition = parse(rule.condition)

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from django.db import connection
+from hypothesis import settings as hypothesis_settings
 
 from accounts.scoping import all_tenants
 from automation import triggers
 from tests.factories import House, make_house
+
+# A slow machine is no counter-example.
+hypothesis_settings.register_profile("suite", deadline=None)
+hypothesis_settings.load_profile("suite")
+
+NEEDS = {"redis": "TEST_REDIS_URL", "browser": "TEST_BROWSER", "postgres": "TEST_DATABASE_URL"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a service runs where the environment names it; a named one that is missing is a failure."""
+    for item in items:
+        for marker, variable in NEEDS.items():
+            if item.get_closest_marker(marker) and not os.environ.get(variable):
+                item.add_marker(pytest.mark.skip(reason=f"{variable} is not set"))
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from metrics.models import HourlyMetric, Order, StoreCoverage, SyncedHour
 
 SLOT = datetime(2026, 11, 20, 15, tzinfo=UTC)
 AS_OF = SLOT + HOUR
-_number = count(1)
+_number = count(100_001)  # of one width, so that ids sort as they were made
 
 
 @dataclass(slots=True)

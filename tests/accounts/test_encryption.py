@@ -164,7 +164,7 @@ def test_an_update_may_clear_a_secret(row: Credential) -> None:
     assert fresh(row).access_token is None
 
 
-@pytest.mark.parametrize("value", [1, b"bytes", ["x"], {"a": 1}])
+@pytest.mark.parametrize("value", [1, b"bytes", ["x"], {"a": 1}, Value("x"), F("label")])
 def test_anything_but_text_is_refused(row: Credential, value: Any) -> None:
     row.access_token = value
     with pytest.raises(FieldError), transaction.atomic():

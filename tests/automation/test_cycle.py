@@ -124,6 +124,25 @@ def test_an_unreachable_source_is_told_and_holds_back_no_other(town: Town, setti
     assert all(action.state == State.REJECTED for action in raises)
 
 
+def test_a_broken_rule_is_told_and_holds_back_no_other(town: Town) -> None:
+    Rule.objects.update(is_enabled=True)
+    Rule.objects.filter(preset="cut_losers").update(condition={"metric": "luck"})
+    report = run_hour(town.tenant, town.slot)
+    assert any(action.source == "rule" for action in report.actions)
+    assert "Cut losers" in Alert.objects.get(severity="critical").message
+
+
+def test_a_dead_token_is_shown_on_its_credential_until_it_works_again(town: Town) -> None:
+    credential = town.account("tiktok").credential
+    alive = credential.access_token
+    for token, is_problem in (("wrong", True), (alive, False)):
+        credential.access_token = token
+        credential.save()
+        run_hour(town.tenant, town.slot)
+        credential.refresh_from_db()
+        assert bool(credential.problem) is is_problem
+
+
 def test_twelve_hours_leave_ledger_and_log_in_agreement(town: Town) -> None:
     from automation.dispatch import dispatch
     from automation.log import verify

@@ -21,14 +21,15 @@ def observation(n: int = 3, hours: int = 96, *, seed: int = 0, unknown: float = 
     random = np.random.default_rng(seed)
     budgets = random.uniform(10, 100, n)
     spend = random.uniform(0.5, 1.5, (hours, n)) * budgets / 24
-    history: dict[str, Any] = {
+    history = {
         "spend": spend, "impressions": spend * 100, "clicks": spend * 2, "conversions": random.poisson(0.2, (hours, n)),
-        "revenue": spend * random.uniform(0, 4, (hours, n)),
+        "revenue": spend * random.uniform(0, 6, n) * random.uniform(0.5, 1.5, (hours, n)),
     }  # fmt: skip
     hidden = random.random((hours, n)) < unknown
+    told: dict[str, Any] = {name: np.where(hidden, np.nan, column.astype(float)) for name, column in history.items()}
     made = Observation(
         slot_hour=15, weekday=4, budgets=budgets,
-        **{name: np.where(hidden, np.nan, column.astype(float)) for name, column in history.items()},
+        **told,
         maturity=np.ones((hours, n)), spent_today=budgets / 2, daily_cap=float(budgets.sum() * 2),
         margin=np.full(n, 0.6), min_budget=np.full(n, 5.0), max_budget=np.full(n, 200.0), max_step=0.2,
         platform=np.array(["meta"] * n),
@@ -195,6 +196,11 @@ def test_winners_go_up_losers_go_down_and_the_rest_stays() -> None:
     assert np.isnan(wanted[2])
     assert 48 * 0.8 < wanted[3] < 48
     assert wanted[4] == pytest.approx(48 * 0.8)
+
+
+def test_a_step_ends_at_the_floor_and_at_the_ceiling() -> None:
+    wanted = decide(load("roas_rules"), earning(3.0, 0.0, min_budget=np.full(2, 45.0), max_budget=np.full(2, 50.0)))
+    assert wanted.tolist() == [50.0, 45.0]
 
 
 def test_the_margin_decides_what_is_a_winner() -> None:

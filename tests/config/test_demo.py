@@ -9,12 +9,14 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
 from config.bootstrap import content
@@ -72,6 +74,30 @@ def test_a_second_start_goes_on_and_writes_nothing_twice(environment: dict[str, 
         assert process.returncode == 0, err
     counted = "from automation.models import PolicyRun; print(PolicyRun._base_manager.count())"
     assert ask(environment, counted) == "2"
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """The address of an empty database on the server that TEST_DATABASE_URL names."""
+    server, _, _ = os.environ["TEST_DATABASE_URL"].rpartition("/")
+    name = f"demo_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]
+        yield f"{server}/{name}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+
+
+@pytest.mark.postgres
+def test_sqlite_and_postgresql_give_the_same_results(
+    environment: dict[str, str], postgresql: str, tmp_path: Path
+) -> None:
+    summaries = []
+    for number, database in enumerate((environment["DATABASE_URL"], postgresql)):
+        own = environment | {"DATABASE_URL": database, "VAR_DIR": str(tmp_path / str(number))}
+        out, err = demo(own, "--once", "--start", "2026-11-18T18:00Z").communicate(timeout=120)
+        assert "Writes verified" in out, err
+        summaries.append([line for line in out.splitlines() if line.startswith("│")])
+    assert summaries[0] == summaries[1]
 
 
 def test_a_port_in_use_gets_one_clear_line(environment: dict[str, str]) -> None:

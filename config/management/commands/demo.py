@@ -36,6 +36,7 @@ class Command(BursarCommand):
         parser.add_argument("--seconds", type=float, default=6, help="an hour of the market (default: %(default)s s)")
         parser.add_argument("--port", type=int, default=8000, help="of the web server (default: %(default)s)")
         parser.add_argument("--sandbox-port", type=int, default=9400, help="of the sandbox (default: %(default)s)")
+        parser.add_argument("--start", metavar="ISO", help="the market's first now (default: the current hour)")
         parser.add_argument("--seed", type=int, default=7, help="of the sandbox's market (default: %(default)s)")
 
     def run(self, *, once: bool, fresh: bool, seconds: float, port: int, **options: Any) -> None:
@@ -45,7 +46,7 @@ class Command(BursarCommand):
             demo.start_over()
         demo.prepare_database()
         try:
-            with demo.sandbox(options["sandbox_port"], options["seed"]) as box:
+            with demo.sandbox(options["sandbox_port"], options["seed"], options["start"]) as box:
                 demo.point_at(box.url)
                 tenant = self._first_hour(box)
                 if not once:
