@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import environ
 
@@ -132,7 +133,7 @@ CACHES = {
 }
 
 # --- Queue: a wake-up call only, never the truth -----------------------------------------------------
-Q_CLUSTER = {
+Q_CLUSTER: dict[str, Any] = {
     "name": "bursar",
     "orm": "default",
     "workers": env.int("QUEUE_WORKERS", default=2),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from django.db import connection
@@ -50,11 +50,11 @@ def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
     """Emptying tables between transactional tests is what the log's triggers exist to refuse: lift them then."""
     execute = connection.ops.execute_sql_flush
 
-    def flush(sql_list: list[str]) -> None:
+    def flush(sql_list: Iterable[str]) -> None:
         with connection.schema_editor() as editor:
             triggers.drop(None, editor)
         execute(sql_list)
         with connection.schema_editor() as editor:
             triggers.create(None, editor)
 
-    connection.ops.execute_sql_flush = flush
+    vars(connection.ops)["execute_sql_flush"] = flush

@@ -107,7 +107,7 @@ def test_without_that_guardrail_the_same_change_would_pass(
         assert decision.allowed
 
 
-LOWERING = {"target_micros": 32 * MICROS}
+LOWERING: dict[str, Any] = {"target_micros": 32 * MICROS}
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,12 @@ def test_every_variable_that_settings_read_is_documented() -> None:
 
 
 def test_the_queue_runs_with_the_settings_found_safe() -> None:
-    assert (Conf.TIMEOUT, Conf.RETRY, Conf.QUEUE_LIMIT, Conf.BULK) == (120, 600, 1, 1)
+    queue = settings.Q_CLUSTER
+    assert (queue["timeout"], queue["retry"], queue["queue_limit"], queue["bulk"]) == (120, 600, 1, 1)
     assert Conf.ACK_FAILURES and Conf.MAX_ATTEMPTS == 1 and not Conf.CATCH_UP and Conf.ORM == "default"
-    assert (Conf.TIMEOUT + 3) % Conf.GUARD_CYCLE == 0
-    rounds = 1 + -(-(Conf.QUEUE_LIMIT + 1) // Conf.WORKERS)
-    assert (Conf.TIMEOUT + 3) * rounds < Conf.RETRY
+    assert (queue["timeout"] + 3) % queue["guard_cycle"] == 0
+    rounds = 1 + -(-(queue["queue_limit"] + 1) // queue["workers"])
+    assert queue["retry"] > (queue["timeout"] + 3) * rounds
 
 
 def test_deadlines_nest() -> None:
