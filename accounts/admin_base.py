@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.db import models
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
@@ -36,6 +36,13 @@ def tenants_to_configure(user: User) -> models.QuerySet[Tenant]:
     ids = [tenant.pk for tenant in Tenant.objects.all() if may(user, CONFIGURE, tenant)]
     rows: models.QuerySet[Tenant] = Tenant.objects.filter(pk__in=ids)
     return rows
+
+
+def dialog_done(request: HttpRequest, url: str) -> HttpResponse:
+    """Where to go after a dialog, which posts through htmx when scripts run."""
+    return (
+        HttpResponse(headers={"HX-Redirect": url}) if request.headers.get("HX-Request") else HttpResponseRedirect(url)
+    )
 
 
 def badge(name: str, colours: dict[str, str], description: str = "") -> Any:
@@ -76,7 +83,8 @@ class ScopedForm(forms.ModelForm):
 
     def _get_validation_exclusions(self) -> set[str]:
         """Unique constraints hold the tenant, which is no field of the form."""
-        return super()._get_validation_exclusions() - {"tenant"}
+        names: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return names - {"tenant"}
 
 
 def _owned_rows(value: Any) -> Sequence[Any]:
@@ -92,7 +100,14 @@ class ScopedAdmin(ModelAdmin):
     configures several tenants chooses. `empty_hint` is the next step when a list has no rows.
     """
 
-    form = ScopedForm
+    form: Any = ScopedForm
+    fields: ClassVar[Any] = None
+    fieldsets: ClassVar[Any] = None
+    add_fieldsets: Any = ()
+    readonly_fields: ClassVar[Any] = ()
+    list_filter: ClassVar[Any] = ()
+    actions_list: Any = ()
+    actions_detail: Any = ()
     parent = ""
     empty_hint = ""
     show_facets = admin.ShowFacets.ALLOW
@@ -122,7 +137,7 @@ class ScopedAdmin(ModelAdmin):
                 tenants_to_configure(actor_of(request)), label="Tenant", widget=UnfoldAdminSelectWidget()
             )
             kwargs["form"] = type("FormWithTenant", (self.form,), {"for_tenant": choice})
-        form = super().get_form(request, obj, change=change, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.actor = request.user
         return form
 
@@ -140,6 +155,10 @@ class ScopedAdmin(ModelAdmin):
             for _, options in fieldsets:
                 options["fields"] = [readable(field) for field in options["fields"]]
         return fieldsets
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """A row that is not there yet has nothing below it."""
+        return self.inlines if obj is not None else ()
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         return form_field(db_field) or super().formfield_for_dbfield(db_field, request, **kwargs)
@@ -196,7 +215,9 @@ class ReadOnlyInline(TabularInline):
 
     extra = 0
     can_delete = False
-    per_page = 20
+    fields: ClassVar[Any] = None
+    readonly_fields: ClassVar[Any] = ()
+    per_page: Any = 20
     ordering = ("pk",)
     show_change_link = True
 

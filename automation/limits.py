@@ -146,5 +146,6 @@ def _as_details(row: Limits | None, canary: Iterable[AdSet] | None = None) -> di
         return {}
     hidden = {"id", "created_at", "updated_at", "tenant", "version"}
     values = {f.name: getattr(row, f.attname) for f in Limits._meta.concrete_fields if f.name not in hidden}
-    listed = row.canary_ad_sets.select_related("ad_account") if canary is None and not row._state.adding else canary or ()
-    return values | {"canary": sorted(ad_set.key for ad_set in listed)}
+    if canary is None:
+        canary = () if row._state.adding else row.canary_ad_sets.select_related("ad_account")
+    return values | {"canary": sorted(ad_set.key for ad_set in canary)}

@@ -31,7 +31,7 @@ def _rows(title: str, icon: str, model: str) -> dict[str, Any]:
 LOGIN_REDIRECT_URL = "admin:index"
 FORMAT_MODULE_PATH = "config.formats"
 
-NAVIGATION = [
+NAVIGATION: list[dict[str, Any]] = [
     {
         "items": [
             _page("Overview", "monitoring", "index"),

@@ -24,7 +24,7 @@ from metrics.models import (
 )
 
 NOTHING_SYNCED = "Nothing has been synced yet: connect a store and an ad account, and wait for the next hour."
-METHOD_COLOURS = {
+METHOD_COLOURS: dict[str, str] = {
     AttributionMethod.CLICK_ID: "success",
     AttributionMethod.UTM: "info",
     AttributionMethod.NONE: "default",

@@ -6,14 +6,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from accounts.admin_base import ScopedAdmin, actor_of, badge, tenants_to_configure
+from accounts.admin_base import ScopedAdmin, actor_of, badge, dialog_done, tenants_to_configure
 from accounts.models import Tenant
 from rules.actions import Pause, RuleActionError, parse_action
 from rules.conditions import All, AnyOf, Comparison, ConditionError, Node, Not, parse
@@ -21,8 +21,12 @@ from rules.models import AutomationMode, RiskLevel, Rule
 from rules.presets import PRESETS, enable_preset
 from rules.services import save_rule
 
-RISK_COLOURS = {RiskLevel.LOW: "success", RiskLevel.MEDIUM: "warning", RiskLevel.HIGH: "danger"}
-MODE_COLOURS = {AutomationMode.SUGGEST: "default", AutomationMode.AUTO_LOW: "info", AutomationMode.AUTO_ALL: "warning"}
+RISK_COLOURS: dict[str, str] = {RiskLevel.LOW: "success", RiskLevel.MEDIUM: "warning", RiskLevel.HIGH: "danger"}
+MODE_COLOURS: dict[str, str] = {
+    AutomationMode.SUGGEST: "default",
+    AutomationMode.AUTO_LOW: "info",
+    AutomationMode.AUTO_ALL: "warning",
+}
 SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 
 
@@ -95,7 +99,7 @@ class RuleAdmin(ScopedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> None:
         save_rule(obj, actor=actor_of(request))
 
-    @action(
+    @action(  # type: ignore[operator]
         description="Add a preset",
         icon="playlist_add",
         permissions=["add"],
@@ -109,4 +113,4 @@ class RuleAdmin(ScopedAdmin):
     def add_preset(self, request: HttpRequest, form: PresetForm) -> HttpResponse:
         rule = enable_preset(form.cleaned_data["tenant"], form.cleaned_data["preset"])
         url = reverse("admin:rules_rule_change", args=[rule.pk])
-        return HttpResponse(headers={"HX-Redirect": url}) if request.headers.get("HX-Request") else HttpResponseRedirect(url)
+        return dialog_done(request, url)

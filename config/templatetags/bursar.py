@@ -1,0 +1,29 @@
+"""Template filters of the admin pages."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django import template
+from django.utils import timezone
+
+register = template.Library()
+
+
+@register.filter
+def words(name: str) -> str:
+    """`low_roas_freeze` as `low roas freeze`."""
+    return name.replace("_", " ")
+
+
+@register.filter
+def until(moment: datetime | None) -> str:
+    """How long it is until then: `5 h 12 min`, `3 d 4 h`, or `now`."""
+    left = moment - timezone.now() if moment else timedelta()
+    minutes = max(0, int(left.total_seconds() // 60))
+    if not minutes:
+        return "now"
+    hours, days = minutes // 60, minutes // 1440
+    if days:
+        return f"{days} d {hours % 24} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"

@@ -1,0 +1,103 @@
+"""Two houses with a row of every model, and browsers for the people of the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+
+from accounts.alerts import raise_alert
+from accounts.api_keys import create_key
+from accounts.models import Ad, IdempotentRequest, User
+from accounts.scoping import all_tenants
+from automation.models import Action, Approval, PolicyRun, ProposalRecord, Verdict
+from metrics.models import HourlyMetricRevision, OrderLine, ProductCost, Refund
+from rules.presets import enable_preset
+from tests.factories import AS_OF, SLOT, House, add_history, add_order, awaiting, make_house
+
+FOREIGN = "zzforeign"
+
+As = Callable[[User], Client]
+
+
+def fill(house: House) -> Action:
+    """At least one row of every model; what carries a name carries the tenant's slug."""
+    tenant, ad_set, slug = house.tenant, house.ad_sets[0], house.tenant.slug
+    add_history(house, hours=50)
+    with all_tenants():
+        for row in house.ad_sets:
+            type(row).objects.filter(pk=row.pk).update(name=f"{slug} {row.name}")
+            row.refresh_from_db()
+        type(house.campaign).objects.filter(pk=house.campaign.pk).update(name=f"{slug} campaign")
+        Ad.objects.create(tenant=tenant, ad_account=house.account, ad_set=ad_set, external_id=f"{slug}-ad",
+                          name=f"{slug} ad", status="active", seen_at=AS_OF)  # fmt: skip
+        order = add_order(house, ad_set, at=AS_OF - timedelta(hours=2), total_micros=50_000_000)
+        type(order).objects.filter(pk=order.pk).update(external_id=f"{slug}-order")
+        OrderLine.objects.create(tenant=tenant, order=order, external_id="1", title=f"{slug} tent", quantity=1,
+                                 unit_price_micros=50_000_000)  # fmt: skip
+        Refund.objects.create(
+            tenant=tenant, order=order, external_id=f"{slug}-refund", refunded_at=AS_OF, amount_micros=5
+        )
+        ProductCost.objects.create(tenant=tenant, store=house.store, product_external_id=f"{slug}-product",
+                                   unit_cost_micros=9_000_000, effective_from=AS_OF.date())  # fmt: skip
+        HourlyMetricRevision.objects.create(tenant=tenant, ad_set=ad_set, hour=SLOT, spend_micros=1, impressions=1,
+                                            clicks=1, known_at=AS_OF)  # fmt: skip
+        run = PolicyRun.objects.create(tenant=tenant, ad_account=house.account, slot=SLOT, stage="expand",
+                                       policy=f"{slug} policy", status="done")  # fmt: skip
+        enable_preset(tenant, "scale_winners")
+        raise_alert(tenant, key="k", severity="warning", message=f"{slug} is late")
+        create_key(tenant=tenant, name=f"{slug} key", scopes=["read"], actor=house.owner,
+                   expires_at=datetime.now(UTC) + timedelta(days=9))  # fmt: skip
+        IdempotentRequest.objects.create(tenant=tenant, key=f"{slug}-request", fingerprint="f")
+        action = awaiting(house, run=run, maximum_extra_micros=7_000_000)
+        Verdict.objects.create(tenant=tenant, action=action, position=0, guardrail="step", outcome="clamp",
+                               reason=f"{slug} verdict", target_micros=1)  # fmt: skip
+        ProposalRecord.objects.create(
+            tenant=tenant, ad_account=house.account, ad_set=ad_set, kind="set_budget", base_micros=1, target_micros=2,
+            currency="USD", source="rule", source_name=f"{slug} rule", reason=f"{slug} reason", run=run, won=True,
+        )  # fmt: skip
+        refused = awaiting(house, ad_set=house.ad_sets[1])
+        Approval.objects.create(tenant=tenant, action=refused, approver=house.approver, decision="approve",
+                                digest="d", reason=f"{slug} reason")  # fmt: skip
+    return action
+
+
+@pytest.fixture
+def ours(house: House) -> Action:
+    """A waiting action of the first house, which has a row of every model."""
+    return fill(house)
+
+
+@pytest.fixture
+def foreign(db: None) -> House:
+    other = make_house(FOREIGN)
+    fill(other)
+    return other
+
+
+@pytest.fixture
+def log_in() -> As:
+    def as_user(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return as_user
+
+
+def registered() -> list[Any]:
+    """Every model that has pages of its own."""
+    return sorted(admin.site._registry, key=lambda model: model._meta.label)
+
+
+def row_of(model: Any, house: House) -> Any:
+    """A row of this house, whichever way the model hangs on its tenant."""
+    with all_tenants():
+        for lookup in ({"tenant": house.tenant}, {"scope": str(house.tenant.pk)}):
+            if next(iter(lookup)) in {field.name for field in model._meta.concrete_fields}:
+                return model._default_manager.filter(**lookup).first()
+    return {"User": house.viewer, "Tenant": house.tenant}[model.__name__]
