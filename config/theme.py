@@ -118,6 +118,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Lets money out for good reason",
     "SITE_SYMBOL": "account_balance",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _file("bursar.svg")}],
+    "SITE_URL": None,
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "8px",
     "COLORS": {"primary": _PRIMARY},

@@ -137,8 +137,9 @@ class UserAdmin(ScopedAdmin, DjangoUserAdmin):  # type: ignore[misc]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
+            tenants = tenants_to_configure(actor_of(request))
             choice = forms.ModelChoiceField(
-                tenants_to_configure(actor_of(request)), label="Tenant", widget=UnfoldAdminSelectWidget()
+                tenants, initial=tenants.first(), label="Tenant", widget=UnfoldAdminSelectWidget()
             )
             kwargs["form"] = type("NewMemberFormHere", (self.add_form,), {"for_tenant": choice})
             return DjangoUserAdmin.get_form(self, request, obj, change=change, **kwargs)

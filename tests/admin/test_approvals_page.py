@@ -108,6 +108,12 @@ def test_refuses_with_a_reason_only(house: House, waiting: list[Action], log_in:
         assert Approval.objects.get(action=waiting[0]).reason == "a sale starts tomorrow"
 
 
+def test_a_stale_digest_refuses_nothing_either(house: House, waiting: list[Action], log_in: As) -> None:
+    body = {"decision": "refuse", "selected": f"{waiting[0].pk}:{'0' * 64}", "reason": "no"}
+    assert "What was shown has changed" in log_in(house.approver).post(reverse(DECIDE), body).content.decode()
+    assert state_of(waiting[0]) == State.AWAITING_APPROVAL
+
+
 @pytest.mark.parametrize("role", ["viewer", "buyer"])
 def test_without_the_right_nothing_is_decided(house: House, waiting: list[Action], log_in: As, role: str) -> None:
     page = post(log_in(house.people[role]), DECIDE, "approve", waiting[0])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.api_keys import authenticate
@@ -98,6 +100,15 @@ def test_an_unreadable_secret_breaks_no_page(house: House, log_in: As, settings:
     client, row = log_in(house.owner), house.account.credential
     assert client.get(reverse("admin:accounts_credential_changelist")).status_code == 200
     assert client.get(reverse("admin:accounts_credential_change", args=[row.pk])).status_code == 200
+
+
+def test_lists_and_forms_do_not_even_load_a_secret(house: House, log_in: As) -> None:
+    client, row = log_in(house.owner), house.account.credential
+    for name, arguments in (("changelist", []), ("change", [row.pk])):
+        with CaptureQueriesContext(connection) as asked:
+            client.get(reverse(f"admin:accounts_credential_{name}", args=arguments))
+        selected = [query["sql"].partition(" FROM ")[0] for query in asked.captured_queries]
+        assert not [sql for sql in selected if '"access_token",' in sql or sql.endswith('"access_token"')], name
 
 
 def test_limits_are_versioned_and_logged(house: House, log_in: As) -> None:
