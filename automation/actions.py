@@ -39,6 +39,7 @@ def transition(
     if to in SETTLED:
         fields.setdefault("finished_at", timezone.now())
     with transaction.atomic():
+        log.hold(action.tenant_id)
         changed = Action.objects.filter(pk=action.pk, state=current, version=action.version).update(
             state=to, version=action.version + 1, **fields
         )

@@ -7,8 +7,9 @@ from django.db import IntegrityError, transaction
 from accounts.clock import wall_now
 from accounts.models import User
 from accounts.permissions import APPROVE, require
+from automation import log
 from automation.actions import StaleActionError, digest_of, transition
-from automation.limits import limits_of
+from automation.limits import why_outdated
 from automation.models import Action, Approval
 from automation.states import State
 from automation.wake import wake_dispatch
@@ -29,6 +30,8 @@ def approve(*, action_id: object, digest: str, actor: User) -> Action:
     if _expire_if_late(action):
         raise ApprovalError("this action has expired")
     with transaction.atomic():
+        log.hold(action.tenant_id)  # of two who approve at once, the second counts the first
+        action = _action(action_id)
         problem = why_void(action, digest)
         if problem:
             raise ApprovalError(problem)
@@ -51,6 +54,7 @@ def refuse(*, action_id: object, reason: str, actor: User) -> Action:
     if action.state not in (State.AWAITING_APPROVAL, State.APPROVED, State.GUARDED):
         raise ApprovalError(f"this action is {action.get_state_display().lower()}: it cannot be refused any more")
     with transaction.atomic():
+        log.hold(action.tenant_id)
         _decide(action, actor, Approval.Decision.REFUSE, action.digest, reason)
         _move(action, State.REJECTED, actor, event="refused", note=f"Refused by {actor}: {reason}"[:500])
     return action
@@ -62,9 +66,8 @@ def why_void(action: Action, digest: str) -> str:
         return f"this action is {action.get_state_display().lower()}, not awaiting approval"
     if digest != action.digest or digest != digest_of(action):
         return "what was shown has changed: look at it again"
-    limits = limits_of(action.tenant)
-    if limits is None or limits.version != action.limits_version:
-        return "the limits have changed since it was guarded; a new proposal will follow"
+    if outdated := why_outdated(action):
+        return outdated
     ad_set = action.ad_set
     held = ad_set.daily_budget_micros if action.kind == ChangeKind.SET_BUDGET else ad_set.status
     if held != action.base:
@@ -73,13 +76,13 @@ def why_void(action: Action, digest: str) -> str:
 
 
 def _action(action_id: object) -> Action:
-    found: Action = Action.objects.select_related("tenant", "ad_set").get(pk=action_id)
+    found: Action = Action.objects.select_related("tenant", "ad_set", "ad_account").get(pk=action_id)
     return found
 
 
 def _expire_if_late(action: Action) -> bool:
     if action.state == State.AWAITING_APPROVAL and action.expires_at and wall_now() >= action.expires_at:
-        transition(action, State.EXPIRED, actor="clock", note="nobody decided in time")
+        _move(action, State.EXPIRED, "clock", note="nobody decided in time")
         return True
     return False
 
@@ -95,7 +98,7 @@ def _decide(action: Action, actor: User, decision: str, digest: str, reason: str
         raise ApprovalError("you have decided on this action already") from error
 
 
-def _move(action: Action, to: State, actor: User, **values: str) -> None:
+def _move(action: Action, to: State, actor: User | str, **values: str) -> None:
     try:
         transition(action, to, actor=str(actor), **values)  # type: ignore[arg-type]
     except StaleActionError as error:

@@ -61,7 +61,7 @@ def run_hour(tenant: Tenant, slot: datetime, *, policy: str = DEFAULT_POLICY) ->
         return HourReport(slot, Pulled())
     as_of = slot + HOUR
     report = HourReport(slot, pull(tenant, as_of=as_of))
-    account_slot(tenant, as_of=as_of, lookback=ACCOUNT_LOOKBACK)
+    account_slot(tenant, as_of=as_of, lookback=report.pulled.lookback(as_of, ACCOUNT_LOOKBACK))
     move_lambda(tenant, as_of)
     for account in AdAccount.objects.filter(tenant=tenant, is_active=True):
         decide_account(tenant, account, slot, policy=policy, report=report)
@@ -117,7 +117,9 @@ def decide_account(tenant: Tenant, account: AdAccount, slot: datetime, *, policy
 
 
 def claim_run(tenant: Tenant, account: AdAccount, slot: datetime, policy: str) -> PolicyRun | None:
-    """The run of this slot for this worker alone; `None` when it is done, taken, or was tried too often."""
+    """The run of this slot for this worker alone; `None` when done, taken, overtaken, or tried too often."""
+    if PolicyRun.objects.filter(ad_account=account, slot__gt=slot).exists():
+        return None
     run, _ = PolicyRun.objects.get_or_create(
         ad_account=account, slot=slot,
         defaults={"tenant": tenant, "stage": account.rollout_stage, "policy": policy},
@@ -173,7 +175,7 @@ def wanted_micros(wanted: float, platform: str, currency: str) -> int | None:
     if not np.isfinite(wanted) or wanted <= 0:
         return None
     unit = budget_unit_micros(platform, currency)
-    return max(unit, int(wanted * MICROS) // unit * unit)
+    return max(unit, round(wanted * MICROS) // unit * unit)
 
 
 def _decimal_text(value: float) -> str | None:

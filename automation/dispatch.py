@@ -10,23 +10,25 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import Max
 
 from accounts.alerts import raise_alert, resolve_alert
 from accounts.clock import wall_now
 from accounts.hours import HOUR
-from accounts.models import AdSet, Membership
+from accounts.models import AdSet
 from accounts.models.alerts import Severity
+from accounts.permissions import APPROVE, may
 from accounts.scoping import all_tenants, tenant_scope
 from automation.actions import IllegalMoveError, StaleActionError, digest_of, transition
 from automation.facts import Change, gather, standing_budgets
 from automation.guardrails import Decision, guard
 from automation.kill_switch import stop_reason
-from automation.limits import RunLimits, limits_of, scope_ids, values_for
-from automation.models import Action, Approval, Limits
+from automation.limits import RunLimits, limits_of, scope_ids, values_for, why_outdated
+from automation.models import Action, Approval, Limits, PolicyRun
 from automation.pipeline import index_of
 from automation.states import State
 from connectors.connections import connect_ad_account
@@ -49,6 +51,7 @@ logger = logging.getLogger(__name__)
 WORKER = "dispatch"
 MAX_ATTEMPTS = 3
 RETRY_AFTER = timedelta(seconds=60)
+LONGEST_WAIT = timedelta(days=1)
 DEFINITE = (RefusedError, AuthenticationError, PermissionDeniedError, NotFoundError, ConfigurationError)
 Connect = Callable[..., AdPlatform]
 
@@ -74,8 +77,8 @@ def dispatch(action_id: object, *, connect: Connect = connect_ad_account) -> Act
 def claim(action_id: object) -> Action | None:
     """Take the action for this worker: every condition again, then intent, token and lease, committed."""
     with transaction.atomic():
-        row = Action.objects.select_related("tenant", "ad_set__ad_account__credential").filter(pk=action_id)
-        action: Action | None = row.filter(state=State.APPROVED).first()
+        rows = Action.objects.select_related("tenant", "ad_account", "ad_set__ad_account__credential")
+        action: Action | None = rows.filter(pk=action_id, state=State.APPROVED).first()
         now = wall_now()
         if action is None or (action.not_before and now < action.not_before):
             return None
@@ -111,6 +114,8 @@ def _why_not(action: Action) -> str:
     """Approvals and guardrails again, on fresh facts; empty when the write may start."""
     if action.digest != digest_of(action):
         return "the action is not what was approved"
+    if outdated := why_outdated(action):
+        return outdated
     if action.approvals_required and len(_valid_approvals(action)) < action.approvals_required:
         return "its approvals are no longer valid"
     decision = _guard_again(action)
@@ -123,19 +128,17 @@ def _why_not(action: Action) -> str:
 
 def _valid_approvals(action: Action) -> list[Approval]:
     given = Approval.objects.filter(
-        action=action, decision=Approval.Decision.APPROVE, digest=action.digest, approver__is_active=True
+        action=action, decision=Approval.Decision.APPROVE, digest=action.digest
     ).select_related("approver")
-    members = set(Membership.objects.filter(tenant=action.tenant).values_list("user_id", flat=True))
     return [
         approval
         for approval in given
-        if approval.approver_id != action.author_id
-        and (approval.approver_id in members or approval.approver.is_superuser)
+        if approval.approver_id != action.author_id and may(approval.approver, APPROVE, action.tenant)
     ]
 
 
 def _guard_again(action: Action) -> Decision:
-    snapshot = load_snapshot(action.tenant, as_of=action.slot + HOUR, lookback=timedelta(hours=48))
+    snapshot = load_snapshot(action.tenant, as_of=_newest_slot(action) + HOUR, lookback=timedelta(hours=48))
     change = Change(
         index=index_of(snapshot, action.ad_set_id), kind=ChangeKind(action.kind), base_micros=action.base_micros,
         target_micros=action.target_micros, is_raise=action.is_raise, action_id=action.pk,
@@ -146,6 +149,13 @@ def _guard_again(action: Action) -> Decision:
         scope=standing_budgets(action.tenant, only=scope_ids(action.tenant, run_limits)),
     )  # fmt: skip
     return guard(facts, values_for(action, limits_of(action.tenant)))
+
+
+def _newest_slot(action: Action) -> datetime:
+    """Business time now: the newest hour that was decided, so that a late approval meets today's figures."""
+    decided = PolicyRun.objects.filter(ad_account=action.ad_account_id, status=PolicyRun.Status.DONE)
+    newest: datetime | None = decided.aggregate(slot=Max("slot"))["slot"]
+    return max(action.slot, newest or action.slot)
 
 
 def _send(action: Action, connect: Connect) -> Action:
@@ -231,7 +241,7 @@ def _not_sent(action: Action, note: str, *, wait: float | None = None) -> Action
             action, State.FAILED, f"given up after {action.attempts} attempts; {note}",
             next_step="Nothing was written. A new proposal may follow.",
         )  # fmt: skip
-    later = wall_now() + (timedelta(seconds=wait) if wait else RETRY_AFTER)
+    later = wall_now() + (min(timedelta(seconds=wait), LONGEST_WAIT) if wait else RETRY_AFTER)
     return transition(
         action, State.APPROVED, actor=WORKER, event="not_sent", note=note[:500], not_before=later,
         attempt_token=None, lease_until=None, sent_at=None,

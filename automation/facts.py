@@ -108,7 +108,7 @@ def gather(
     ad_set = snapshot.ad_sets[change.index]
     account = snapshot.of_account(ad_set.ad_account_id)
     day = snapshot.window_over(account, "last_24h", ad_set.zone)
-    since, lately = _recent_changes(ad_set.id, snapshot.as_of, change.action_id, is_replay=is_replay)
+    since, lately = _recent_changes(ad_set.id, change, snapshot.as_of, is_replay=is_replay)
     _, maximum = exposure(budgets, without=ad_set.id, currency=tenant.currency)
     nominal, _ = exposure(scope, without=ad_set.id, currency=tenant.currency)
     return Facts(
@@ -132,7 +132,7 @@ def gather(
         worst_day_ppm=worst_day_ppm(ad_set.platform),
         other_nominal_micros=nominal,
         other_maximum_micros=maximum,
-        active_siblings=sum(snapshot.ad_sets[i].status == Status.ACTIVE for i in account if i != change.index),
+        active_siblings=len(_active(snapshot, account) - _pausing(tenant, change) - {ad_set.id}),
     )
 
 
@@ -141,11 +141,27 @@ def _in_flight(ad_set_id: UUID, change: Change) -> bool:
     return rows.exclude(pk=change.action_id).exists()
 
 
-def _recent_changes(
-    ad_set_id: UUID, as_of: datetime, action_id: UUID | None, *, is_replay: bool
-) -> tuple[float | None, int]:
-    """Hours since the ad set's last write in business time, and the writes of the last hour."""
-    rows = Action.objects.filter(ad_set_id=ad_set_id, state__in=WRITTEN_STATES).exclude(pk=action_id)
+def _active(snapshot: Snapshot, indexes: Iterable[int]) -> set[UUID]:
+    return {snapshot.ad_sets[i].id for i in indexes if snapshot.ad_sets[i].status == Status.ACTIVE}
+
+
+def _pausing(tenant: Tenant, change: Change) -> set[UUID]:
+    """The ad sets whose pause is on its way; asked for where it matters."""
+    if change.kind != ChangeKind.SET_STATUS:
+        return set()
+    rows = Action.objects.filter(
+        tenant=tenant, kind=ChangeKind.SET_STATUS, target_status=Status.PAUSED, state__in=RESERVING_STATES
+    )
+    return set(rows.values_list("ad_set_id", flat=True))
+
+
+def _recent_changes(ad_set_id: UUID, change: Change, as_of: datetime, *, is_replay: bool) -> tuple[float | None, int]:
+    """Hours since the ad set's last write of this kind in business time, and the writes of the last hour.
+
+    A change of budget does not hold back a pause: rule-semantics 5.9, a cooldown is of one family of actions.
+    """
+    rows = Action.objects.filter(ad_set_id=ad_set_id, kind=change.kind, state__in=WRITTEN_STATES)
+    rows = rows.exclude(pk=change.action_id)
     if is_replay:
         rows = rows.filter(slot__lt=as_of)
     slots = list(rows.order_by("-slot").values_list("slot", flat=True)[:10])

@@ -184,6 +184,14 @@ def peak_hours(facts: Facts, limits: LimitValues, target: int | None) -> Check:
     return _allow(f"within the peak hours {first}-{last}", target)
 
 
+def whole_steps(facts: Facts, limits: LimitValues, target: int | None) -> Check:
+    """A platform counts in whole steps of its own; the part of one is left off."""
+    if target is None or target % facts.unit_micros == 0:
+        return _allow("in whole steps of the platform", target)
+    whole = target // facts.unit_micros * facts.unit_micros
+    return Outcome.CLAMP, f"the platform counts in steps of {money_text(facts.unit_micros, facts.currency)}", whole
+
+
 def floor_and_ceiling(facts: Facts, limits: LimitValues, target: int | None) -> Check:
     """Never lowers below the floor, never leaves more than the ceiling; raises nothing by itself."""
     if target is None or facts.base_micros is None:
@@ -267,13 +275,15 @@ def something_left(facts: Facts, limits: LimitValues, target: int | None) -> Che
         return _block("after the limits nothing is left to change", target)
     if facts.base_micros is not None and target is not None and not facts.is_raise and target > facts.base_micros:
         return _block("a limit would turn a cut into a raise", target)
+    if target is not None and facts.platform_minimum_micros is not None and target < facts.platform_minimum_micros:
+        return _block("the limits leave less than the platform's minimum", target)
     return _allow("a change remains", target)
 
 
 GUARDRAILS: tuple[Guardrail, ...] = (
     kill_switch, currency, canary_list, one_in_flight, data_health, low_roas_freeze, no_sale_freeze, cooldown,
-    change_rate, peak_hours, floor_and_ceiling, platform_minimum, step, daily_target, hard_cap, last_active,
-    something_left,
+    change_rate, peak_hours, whole_steps, floor_and_ceiling, platform_minimum, step, daily_target, hard_cap,
+    last_active, something_left,
 )  # fmt: skip
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.db import DatabaseError, transaction
 
 from accounts.models import Tenant, User
 from accounts.permissions import RELEASE, STOP, require
+from accounts.scoping import all_tenants
 from automation import log
 from automation.models import KillSwitch
 
@@ -47,6 +49,33 @@ def release(*, tenant: Tenant, reason: str, actor: User) -> None:
     _move(tenant, False, reason, str(actor))
 
 
+def engage_all(*, reason: str, actor: User) -> None:
+    """Stop every write of every tenant. For superusers."""
+    _move_all(True, reason, actor)
+
+
+def release_all(*, reason: str, actor: User) -> None:
+    """Open the switch of all tenants; their own switches stay as they are. For superusers."""
+    if not reason.strip():
+        raise SwitchError("expected a reason for releasing the kill switch")
+    _move_all(False, reason, actor)
+
+
+def _move_all(is_engaged: bool, reason: str, actor: User) -> None:
+    if not (actor.is_active and actor.is_superuser):
+        raise PermissionDenied("only a superuser moves the kill switch of all tenants")
+    values = {"is_engaged": is_engaged, "reason": reason[:300], "changed_by": str(actor)[:200]}
+    with all_tenants(), transaction.atomic():
+        KillSwitch.objects.update_or_create(scope=KillSwitch.ALL, defaults=values)
+        for tenant in Tenant.objects.all():
+            log.append(
+                tenant_id=tenant.pk,
+                event="kill_switch_of_all_engaged" if is_engaged else "kill_switch_of_all_released",
+                actor=str(actor),
+                details={"reason": reason[:300]},
+            )
+
+
 def _move(tenant: Tenant, is_engaged: bool, reason: str, actor: str) -> None:
     values = {"is_engaged": is_engaged, "reason": reason[:300], "changed_by": actor[:200]}
     with transaction.atomic():
@@ -58,6 +87,7 @@ def _move(tenant: Tenant, is_engaged: bool, reason: str, actor: str) -> None:
 
 
 def ensure_switches(tenant: Tenant) -> None:
-    """The open switches of a new tenant; those that stand are left as they are."""
-    for scope in (KillSwitch.ALL, str(tenant.pk)):
-        KillSwitch.objects.get_or_create(scope=scope)
+    """The open switches of a new tenant; those that stand are left, and a lost one of all stays lost: stopped."""
+    if not KillSwitch.objects.exists():
+        KillSwitch.objects.get_or_create(scope=KillSwitch.ALL)
+    KillSwitch.objects.get_or_create(scope=str(tenant.pk))

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from accounts.models import AdSet, RolloutStage, Tenant, User
+from accounts.models import AdSet, RolloutStage, Status, Tenant, User
 from accounts.permissions import CONFIGURE, require
 from automation import log
 from automation.guardrails import LimitValues
@@ -86,14 +86,14 @@ class RunLimits:
         })  # fmt: skip
 
     def on(self, values: LimitValues) -> LimitValues:
-        """The tenant's limits with these on top; the tenant's smaller steps, caps and freezes stay."""
+        """The tenant's limits with these on top; the tenant's smaller steps, ceiling, caps and freezes stay."""
         return replace(
             values,
             daily_target_micros=self.daily_target_micros,
             step_up_ppm=min(values.step_up_ppm, self.delta_ppm),
             step_down_ppm=min(values.step_down_ppm, self.delta_ppm),
             floor_micros=self.floor_micros,
-            ceiling_micros=self.ceiling_micros,
+            ceiling_micros=min(values.ceiling_micros, self.ceiling_micros),
             peak_hours=self.peak_hours or values.peak_hours,
             canary=self.canary,
         )
@@ -105,6 +105,23 @@ def values_for(action: Action, row: Limits | None) -> LimitValues | None:
     if values is None or action.run_limits is None:
         return values
     return RunLimits.from_json(action.run_limits).on(values)
+
+
+def why_outdated(action: Action) -> str:
+    """Why the ground on which an action was decided is gone; empty when it still stands.
+
+    The runner's stage is its flag; every other action has its account's.
+    """
+    row = limits_of(action.tenant)
+    if row is None or row.version != action.limits_version:
+        return "the limits have changed since it was guarded; a new proposal will follow"
+    if not action.tenant.is_active or not action.ad_account.is_active:
+        return "the tenant or its ad account is switched off"
+    if action.run_limits is None and action.ad_account.rollout_stage != action.stage:
+        return f"the rollout stage has changed since, from {action.stage} to {action.ad_account.rollout_stage}"
+    if action.ad_set.status == Status.REMOVED:
+        return "the ad set was removed from the platform"
+    return ""
 
 
 def scope_ids(tenant: Tenant, run_limits: RunLimits | None) -> frozenset[UUID] | None:

@@ -22,14 +22,21 @@ from automation.models import Action, LogEntry, LogHead
 GENESIS = "0" * 64
 
 
+def hold(tenant_id: Any) -> LogHead:
+    """Take the tenant's turn until the transaction ends. Whoever moves an action holds the head of the log
+    first, so that two who move several of them wait for each other and never in a circle."""
+    LogHead.objects.get_or_create(tenant_id=tenant_id)
+    head: LogHead = LogHead.objects.select_for_update().get(tenant_id=tenant_id)
+    return head
+
+
 def append(
     *, tenant_id: Any, event: str, actor: str, action: Action | None = None,
     from_state: str = "", to_state: str = "", details: dict[str, Any] | None = None,
 ) -> LogEntry:  # fmt: skip
     """Add one entry to the tenant's chain. `details` must be JSON without floats."""
     with transaction.atomic():
-        LogHead.objects.get_or_create(tenant_id=tenant_id)
-        head = LogHead.objects.select_for_update().get(tenant_id=tenant_id)
+        head = hold(tenant_id)
         entry = LogEntry(
             tenant_id=tenant_id, number=head.number + 1, at=timezone.now(), event=event, actor=actor[:200],
             action=action, from_state=from_state, to_state=to_state, details=details or {},

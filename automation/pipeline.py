@@ -53,6 +53,7 @@ def submit(setting: Setting, proposals: Iterable[Proposal]) -> list[Action]:
     """Record every proposal, make an action of each winner, guard it and route it."""
     actions = []
     with transaction.atomic():
+        log.hold(setting.tenant.pk)
         for outcome in arbitrate(proposals):
             lost_to = outcome.lost_to or _already_live(outcome.proposal)
             _record(setting, outcome, lost_to)
@@ -135,7 +136,10 @@ def _act(setting: Setting, proposal: Proposal) -> Action:
     action.digest = digest_of(action)
     if existing := _twin(action):
         return existing
-    supersede_others(action, actor=actor)
+    if decision.allowed:
+        supersede_others(action, actor=actor)
+    else:  # what was blocked replaces nothing, so it is never live
+        action.state, action.note, action.finished_at = State.REJECTED, decision.reason[:500], wall_now()
     action.save(force_insert=True)
     log.append(
         tenant_id=setting.tenant.pk, event="proposed", actor=actor, action=action, to_state=State.PROPOSED,
@@ -149,7 +153,11 @@ def _act(setting: Setting, proposal: Proposal) -> Action:
         for position, verdict in enumerate(decision.verdicts)
     )  # fmt: skip
     if not decision.allowed:
-        return transition(action, State.REJECTED, actor="guardrails", note=decision.reason[:500])
+        log.append(
+            tenant_id=setting.tenant.pk, event=State.REJECTED, actor="guardrails", action=action,
+            from_state=State.PROPOSED, to_state=State.REJECTED, details={"note": action.note},
+        )  # fmt: skip
+        return action
     transition(action, State.GUARDED, actor="guardrails", note=decision.reason[:500])
     return route(action, setting.row)
 

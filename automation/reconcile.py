@@ -42,6 +42,8 @@ def sweep(*, connect: Connect = connect_ad_account) -> None:
                 _sweep_one(action, connect)
             except StaleActionError:
                 continue  # someone else moved it meanwhile
+            except Exception:  # one row's trouble must not hold up the rows of every other tenant
+                logger.exception("the sweep of %s failed", action.pk)
 
 
 def _sweep_one(action: Action, connect: Connect) -> None:
@@ -54,7 +56,9 @@ def _sweep_one(action: Action, connect: Connect) -> None:
     elif action.state == State.UNKNOWN:
         decide(action, connect)
     elif action.expires_at and action.expires_at <= now:
-        transition(action, State.EXPIRED, actor=SWEEPER, note="nobody decided in time")
+        decided = action.state == State.APPROVED
+        note = "approved, but not sent in time" if decided else "nobody decided in time"
+        transition(action, State.EXPIRED, actor=SWEEPER, note=note)
     else:
         wake_dispatch(action)
 

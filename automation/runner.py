@@ -115,7 +115,7 @@ def decide_now(tenant: Tenant, slot: datetime, flags: Flags) -> list[Line]:
     pulled = pull(tenant, as_of=as_of)
     if pulled.problems:
         raise RunnerError(pulled.problems[0])
-    account_slot(tenant, as_of=as_of, lookback=ACCOUNT_LOOKBACK)
+    account_slot(tenant, as_of=as_of, lookback=pulled.lookback(as_of, ACCOUNT_LOOKBACK))
     snapshot = load_snapshot(tenant, as_of=as_of)
     limits = flags.limits.on(tenant_limits)
     setting = Setting(tenant, snapshot, flags.mode, row, limits, run_limits=flags.limits)

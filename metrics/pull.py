@@ -6,7 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.conf import settings
+
 from accounts.alerts import raise_alert, resolve_alert
+from accounts.clock import wall_now
 from accounts.hours import hours_between, local_day
 from accounts.models import AdAccount, Credential, Store, Tenant
 from accounts.models.alerts import Severity
@@ -20,12 +23,20 @@ FIRST_PULL = timedelta(days=30)
 Progress = Callable[[str, int], None]
 
 
+class SlotError(ValueError):
+    """The hour cannot be read yet; one clear line."""
+
+
 @dataclass(slots=True)
 class Pulled:
     """What arrived, and what could not be read (one line for each source)."""
 
     counts: SyncCounts = field(default_factory=SyncCounts)
     problems: list[str] = field(default_factory=list)
+
+    def lookback(self, as_of: datetime, usual: timedelta) -> timedelta:
+        """How far back to account again: the usual span, or to the oldest hour that what arrived concerns."""
+        return max(usual, as_of - self.counts.oldest) if self.counts.oldest else usual
 
 
 def sources(tenant: Tenant) -> tuple[list[AdAccount], list[Store]]:
@@ -43,14 +54,28 @@ def check_reachable(tenant: Tenant) -> None:
         connect_store(store).shop()
 
 
+def check_ended(tenant: Tenant, as_of: datetime) -> None:
+    """Raises `SlotError` for an hour that has not ended: it would count as read, and never be read again.
+
+    A sandbox, reached over plain HTTP, has a clock of its own.
+    """
+    accounts, stores = sources(tenant)
+    platforms = {account.platform for account in accounts} | {store.platform for store in stores}
+    urls = [getattr(settings, f"{platform.upper()}_BASE_URL") for platform in platforms]
+    if as_of > wall_now() and not all(url.startswith("http://") for url in urls):
+        raise SlotError(f"the hour before {as_of:%Y-%m-%d %H:%M} UTC has not ended yet")
+
+
 def pull(
     tenant: Tenant, *, as_of: datetime, history: timedelta | None = None,
     progress: Progress = lambda what, done: None,
 ) -> Pulled:  # fmt: skip
     """Read what may have changed up to `as_of`, or the whole of `history` before it (a backfill).
 
-    `progress` is told "days" and "orders" as they are stored. A source that fails leaves an alert.
+    `progress` is told "days" and "orders" as they are stored. A source that fails leaves an alert; an hour
+    that has not ended raises `SlotError` before anything is stored.
     """
+    check_ended(tenant, as_of)
     pulled = Pulled()
     accounts, stores = sources(tenant)
     jobs: list[tuple[AdAccount | Store, Callable[[], SyncCounts]]] = [

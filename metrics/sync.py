@@ -17,7 +17,7 @@ from django.db import models, transaction
 
 from accounts.hours import HOUR, day_bounds, hour_of, hours_between, lag_of, local_day
 from accounts.models import Ad, AdAccount, AdSet, Campaign, Store
-from connectors.contracts import AdPlatform, HourRecord, OrderRecord, StorePlatform
+from connectors.contracts import AdPlatform, AdSetRecord, DeliveryStatus, HourRecord, OrderRecord, StorePlatform
 from metrics.models import (
     HourlyMetric,
     HourlyMetricRevision,
@@ -39,20 +39,26 @@ Progress = Callable[[int], None]
 
 @dataclass(slots=True)
 class SyncCounts:
-    """What a sync wrote: new or changed rows."""
+    """What a sync wrote: new or changed rows, and the oldest hour whose profit they concern."""
 
     hours: int = 0
     orders: int = 0
     refunds: int = 0
+    oldest: datetime | None = None
 
     def add(self, other: SyncCounts) -> None:
         self.hours += other.hours
         self.orders += other.orders
         self.refunds += other.refunds
+        self.concern(other.oldest)
+
+    def concern(self, *moments: datetime | None) -> None:
+        self.oldest = min((hour_of(at) for at in (self.oldest, *moments) if at is not None), default=None)
 
 
 def sync_tree(account: AdAccount, client: AdPlatform, *, as_of: datetime) -> None:
     """Mirror account, campaigns, ad sets and ads. What the platform no longer lists is marked removed."""
+    before = _steered(AdSet.objects.filter(ad_account=account))
     record = client.account()
     AdAccount.objects.filter(pk=account.pk).update(
         name=record.name[:200],
@@ -67,11 +73,30 @@ def sync_tree(account: AdAccount, client: AdPlatform, *, as_of: datetime) -> Non
     budgets = ("daily_budget_micros", "lifetime_budget_micros")
     with transaction.atomic():
         campaign_ids = _mirror(Campaign, account, campaigns, (*shared, *budgets, "objective"), as_of)
+        held = _steered(AdSet.objects.select_for_update(no_key=True).filter(ad_account=account))
+        ad_sets = [_newest(record, before, held) for record in ad_sets]
         ad_set_ids = _mirror(
             AdSet, account, ad_sets, (*shared, *budgets, "in_learning"), as_of,
             parent=("campaign", "campaign_external_id", campaign_ids),
         )  # fmt: skip
         _mirror(Ad, account, ads, shared, as_of, parent=("ad_set", "ad_set_external_id", ad_set_ids))
+
+
+Steered = dict[str, tuple[int | None, str]]
+
+
+def _steered(rows: models.QuerySet[AdSet]) -> Steered:
+    """Budget and status by external id: what a dispatch changes of the mirror."""
+    values = rows.values_list("external_id", "daily_budget_micros", "status")
+    return {external_id: (budget, status) for external_id, budget, status in values}
+
+
+def _newest(record: AdSetRecord, before: Steered, held: Steered) -> AdSetRecord:
+    """What was verified while the tree was being read is newer than what was read."""
+    now = held.get(record.external_id)
+    if now is None or now == before.get(record.external_id):
+        return record
+    return replace(record, daily_budget_micros=now[0], status=DeliveryStatus(now[1]))
 
 
 def _mirror(
@@ -125,13 +150,15 @@ def sync_hours(
     day = first_day
     while day <= last_day:
         records = [record for record in client.hours(day, day) if record.ad_set_external_id in ids]
-        counts.hours += _store_day(account, ids, day, records, as_of)
+        _store_day(account, ids, day, records, as_of, counts)
         progress(1)
         day += timedelta(days=1)
     return counts
 
 
-def _store_day(account: AdAccount, ids: dict[str, Any], day: date, records: list[HourRecord], as_of: datetime) -> int:
+def _store_day(
+    account: AdAccount, ids: dict[str, Any], day: date, records: list[HourRecord], as_of: datetime, counts: SyncCounts
+) -> None:
     start, end = day_bounds(day, account.timezone)
     closed = list(hours_between(start, min(end, hour_of(as_of - lag_of(start, account.timezone)))))
     served = {
@@ -164,7 +191,8 @@ def _store_day(account: AdAccount, ids: dict[str, Any], day: date, records: list
             ],
             update_conflicts=True, unique_fields=["ad_account", "hour"], update_fields=["known_at"],
         )  # fmt: skip
-    return len(changed)
+    counts.hours += len(changed)
+    counts.concern(*(hour for (_, hour), _ in changed))
 
 
 def _store_hours(account: AdAccount, changed: list[tuple[Any, HourRecord]], as_of: datetime) -> None:
@@ -261,6 +289,7 @@ def _store_orders(store: Store, batch: Iterable[OrderRecord], counts: SyncCounts
         )  # fmt: skip
     counts.orders += len(fresh)
     counts.refunds += len(refunds)
+    counts.concern(*(at for record in fresh for at in _concerned(record, stored.get(record.external_id))))
 
 
 def _is_news(record: OrderRecord, stored: Order | None) -> bool:
@@ -271,6 +300,16 @@ def _is_news(record: OrderRecord, stored: Order | None) -> bool:
     )
 
 
+def _concerned(record: OrderRecord, stored: Order | None) -> Iterator[datetime]:
+    """The moments whose profit this news changes: the order's own, and that of each refund since the last news."""
+    if stored is None or any(getattr(stored, name) != getattr(record, name) for name in COUNTED):
+        yield record.created_at
+    for refund in record.refunds:
+        if stored is None or refund.processed_at >= stored.platform_updated_at:
+            yield refund.processed_at
+
+
+COUNTED = ("cancelled_at", "is_test", "is_paid", "currency", "total_micros", "attribution_ready")
 ORDER_FIELDS = [
     "ordered_at", "platform_updated_at", "cancelled_at", "is_test", "is_paid", "currency", "total_micros",
     "units", "is_new_customer", "attribution_ready", "utm_source", "utm_medium", "utm_campaign",

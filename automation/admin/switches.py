@@ -19,7 +19,7 @@ from accounts.admin_base import ReadOnlyAdmin, actor_of
 from accounts.models import Tenant
 from accounts.permissions import RELEASE, STOP, VIEW, may
 from accounts.scoping import EVERYTHING, active_scope
-from automation.kill_switch import SwitchError, engage, release, stop_reason
+from automation.kill_switch import SwitchError, engage, engage_all, release, release_all, stop_reason
 from automation.models import KillSwitch
 
 
@@ -73,9 +73,22 @@ def kill_switch_page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "Kill switch",
         "cards": [switch_card(request, tenant) for tenant in Tenant.objects.filter(is_active=True)],
+        "may_stop_all": actor_of(request).is_superuser,
         "stop_all": KillSwitch.objects.filter(scope=KillSwitch.ALL).first(),
     }
     return TemplateResponse(request, "bursar/kill_switch.html", context)
+
+
+@require_POST
+def move_switch_of_all(request: HttpRequest, way: str) -> HttpResponse:
+    """Engage or release the switch of all tenants; the service lets superusers only."""
+    move = engage_all if way == "engage" else release_all
+    try:
+        move(reason=request.POST.get("reason", ""), actor=actor_of(request))
+        messages.warning(request, "The switch of all tenants is engaged." if way == "engage" else "It is open again.")
+    except SwitchError as error:
+        messages.error(request, str(error).capitalize() + ".")
+    return HttpResponseRedirect(reverse("admin:kill_switch"))
 
 
 @require_POST
@@ -110,4 +123,5 @@ def urls() -> list[URLPattern]:
         path("kill-switch/", view(kill_switch_page), name="kill_switch"),
         path("kill-switch/engage/", view(move_switch), {"way": "engage"}, name="kill_switch_engage"),
         path("kill-switch/release/", view(move_switch), {"way": "release"}, name="kill_switch_release"),
+        path("kill-switch/all/<slug:way>/", view(move_switch_of_all), name="kill_switch_of_all"),
     ]

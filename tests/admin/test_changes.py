@@ -219,6 +219,20 @@ def test_the_switch_is_pulled_by_those_who_may_and_released_by_owners_with_a_rea
     assert move("owner", "release", "prices are right") == 302 and not engaged()
 
 
+def test_the_switch_of_all_tenants_is_for_superusers_by_post(house: House, log_in: As) -> None:
+    def engaged() -> bool:
+        return KillSwitch.objects.get(scope=KillSwitch.ALL).is_engaged
+
+    stop, release = (reverse("admin:kill_switch_of_all", args=[way]) for way in ("engage", "release"))
+    root = log_in(make_user("root", is_superuser=True))
+    assert "Stop all tenants" not in log_in(house.owner).get(reverse("admin:kill_switch")).content.decode()
+    assert log_in(house.owner).post(stop, {"reason": "x"}).status_code == 403 and not engaged()
+    assert root.get(stop).status_code == 405 and not engaged()
+    assert root.post(stop, {"reason": "outage"}).status_code == 302 and engaged()
+    assert root.post(release, {"reason": ""}).status_code == 302 and engaged()
+    assert root.post(release, {"reason": "over"}).status_code == 302 and not engaged()
+
+
 def test_a_new_row_takes_the_tenant_of_what_it_hangs_on(house: House, both: House, log_in: As) -> None:
     form = {"platform": "shopify", "external_id": "x.myshopify.com", "name": "X", "currency": "USD", "timezone": "UTC",
             "credential": str(both.account.credential_id), "is_active": "on"}  # fmt: skip

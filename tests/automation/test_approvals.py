@@ -9,7 +9,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from accounts.models import AdSet, User
-from automation import approvals
+from automation import actions, approvals
 from automation.approvals import ApprovalError
 from automation.models import Action, Approval, Limits
 from automation.states import State
@@ -110,6 +110,22 @@ def test_an_expired_action_cannot_be_approved_even_if_no_sweep_ran(house: House)
     with pytest.raises(ApprovalError, match="expired"):
         approve(action, house.approver)
     assert reread(action).state == State.EXPIRED
+
+
+def test_an_expiry_by_the_sweep_at_the_same_moment_is_told_and_not_a_crash(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    action = awaiting(house)
+    Action.objects.filter(pk=action.pk).update(expires_at=timezone.now())
+    move = actions.transition
+
+    def overtaken(late: Action, to: State, **values: Any) -> Action:
+        move(reread(late), State.EXPIRED, actor="sweep")
+        return move(late, to, **values)
+
+    monkeypatch.setattr(approvals, "transition", overtaken)
+    with pytest.raises(ApprovalError, match="someone else"):
+        approve(action, house.approver)
 
 
 def test_an_approved_action_cannot_be_approved_again(house: House) -> None:

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import httpx
+import pytest
+from django.core.management import CommandError, call_command
 
-from accounts.hours import HOUR
-from accounts.models import AdAccount, Alert, Tenant
+from accounts.hours import HOUR, hour_of
+from accounts.models import AdAccount, Alert, Store, Tenant
 from accounts.money import MICROS
 from automation.cycle import claim_run, run_hour
 from automation.models import Action, Limits, PolicyRun, ProposalRecord, Verdict
 from automation.states import State
 from config.summary import disagreement
-from metrics.models import HourlyMetric, Order, SyncedHour
+from connectors.connections import connect_store
+from metrics.accounting import REVENUE, account_slot
+from metrics.models import HourlyMetric, Order, Reward, SyncedHour
 from rules.models import AutomationMode, Rule
 from tests.automation.conftest import Town
 
@@ -178,3 +183,60 @@ def test_a_day_later_the_price_of_money_has_moved_again(town: Town) -> None:
     after = Tenant.objects.get(pk=town.tenant.pk)
     assert after.lambda_spend_ppm > before.lambda_spend_ppm
     assert after.lambda_day - before.lambda_day == timedelta(days=1)
+
+
+def accounts_as_stored(town: Town) -> tuple[list[Any], list[Any]]:
+    return (
+        list(Order.objects.order_by("pk").values_list("pk", "ad_set_id")),
+        sorted(Reward.objects.values_list("ad_set_id", "hour", "orders", "revenue_micros", "refunds_micros")),
+    )
+
+
+def test_after_an_outage_of_days_everything_that_arrives_is_accounted(town: Town, settings: Any) -> None:
+    settings.SHOPIFY_BASE_URL = "http://127.0.0.1:9"
+    for _ in range(2):
+        town.box.post("clock", advance_hours=48)
+        assert run_hour(town.tenant, town.slot).pulled.problems
+    settings.SHOPIFY_BASE_URL = town.box.url
+    town.box.post("clock", advance_hours=1)
+    run_hour(town.tenant, town.slot)
+    before = accounts_as_stored(town)
+    account_slot(town.tenant, as_of=town.box.now(), lookback=timedelta(days=8))
+    assert before == accounts_as_stored(town)
+
+
+def test_an_order_cancelled_after_days_leaves_the_profit_of_its_hour(town: Town, monkeypatch: Any) -> None:
+    as_of = town.box.now()
+    order = Order.objects.filter(
+        REVENUE, ad_set__isnull=False, ordered_at__lt=as_of - timedelta(hours=100)
+    ).latest("ordered_at")  # fmt: skip
+    hour = Reward.objects.get(ad_set=order.ad_set_id, hour=hour_of(order.ordered_at))
+
+    def connect(store: Store) -> Any:
+        client = connect_store(store)
+        found = next(
+            row for row in client.orders(as_of - timedelta(days=8), as_of) if row.external_id == order.external_id
+        )
+        late = replace(found, cancelled_at=as_of, updated_at=as_of)
+        monkeypatch.setattr(client, "orders", lambda start, end: iter([late]))
+        return client
+
+    monkeypatch.setattr("metrics.pull.connect_store", connect)
+    town.box.post("clock", advance_hours=1)
+    run_hour(town.tenant, town.slot)
+    after = Reward.objects.get(pk=hour.pk)
+    assert (after.orders, after.revenue_micros) == (hour.orders - 1, hour.revenue_micros - order.total_micros)
+
+
+def test_an_hour_of_real_platforms_that_has_not_ended_is_refused(town: Town, settings: Any) -> None:
+    settings.META_BASE_URL = "https://127.0.0.1:9"
+    before = [model.objects.count() for model in (SyncedHour, PolicyRun, Alert)]
+    with pytest.raises(CommandError, match="has not ended"):
+        call_command("run_cycle", slot="2051-01-01T00:00Z")
+    assert before == [model.objects.count() for model in (SyncedHour, PolicyRun, Alert)]
+
+
+def test_a_run_that_was_overtaken_is_not_claimed(town: Town) -> None:
+    account = town.account("meta")
+    assert claim_run(town.tenant, account, town.slot, "hold") is not None
+    assert claim_run(town.tenant, account, town.slot - HOUR, "hold") is None

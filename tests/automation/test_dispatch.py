@@ -18,6 +18,7 @@ from automation.manual import propose_change
 from automation.models import Action, Limits, LogEntry
 from automation.states import State
 from connectors.contracts import Platform
+from metrics.sync import sync_tree
 from tests.automation.conftest import Town, reread
 
 MUCH_LATER = timedelta(hours=1)
@@ -250,6 +251,21 @@ def test_an_approval_that_lies_too_long_expires_unsent(town: Town) -> None:
     Action.objects.filter(pk=action.pk).update(expires_at=timezone.now())
     dispatch(action.pk)
     assert reread(action).state == State.EXPIRED and town.writes() == []
+
+
+def test_a_tree_that_was_read_before_a_write_does_not_undo_it_in_the_mirror(town: Town, monkeypatch: Any) -> None:
+    action, client = approved(town), town.box.ads(Platform.META)
+    listed = client.ads
+
+    def ads() -> Any:
+        rows = list(listed())
+        dispatch(action.pk)
+        return rows
+
+    monkeypatch.setattr(client, "ads", ads)
+    sync_tree(town.account("meta"), client, as_of=town.box.now())
+    assert reread(action).state == State.APPLIED
+    assert AdSet.objects.get(pk=action.ad_set_id).daily_budget_micros == action.target_micros
 
 
 def test_the_sweep_wakes_what_the_queue_lost(town: Town) -> None:

@@ -81,6 +81,7 @@ BLOCKS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("change_rate", {"changes_last_hour": 2}, {}),
     ("peak_hours", {}, {"peak_hours": (18, 22)}),
     ("platform_minimum", {"platform_minimum_micros": None}, {}),
+    ("something_left", {"platform_minimum_micros": 60 * MICROS}, {}),
     ("daily_target", {"other_nominal_micros": 560 * MICROS}, {}),
     ("daily_target", {"other_nominal_micros": None}, {}),
     ("hard_cap", {"other_maximum_micros": 930 * MICROS}, {}),

@@ -6,7 +6,7 @@ from django.db import connection
 
 from automation import kill_switch
 from automation.models import KillSwitch, LogEntry
-from tests.factories import House, make_house
+from tests.factories import House, make_house, make_user
 
 
 def test_an_open_switch_stops_nothing(house: House) -> None:
@@ -18,6 +18,12 @@ def test_a_missing_row_counts_as_engaged(house: House) -> None:
         KillSwitch.objects.filter(scope=scope).delete()
         assert "missing" in kill_switch.stop_reason(house.tenant.pk)
         KillSwitch.objects.create(scope=scope)
+
+
+def test_a_new_tenant_does_not_open_a_lost_switch_of_all(house: House) -> None:
+    KillSwitch.objects.filter(scope=KillSwitch.ALL).delete()
+    make_house("other")
+    assert "missing" in kill_switch.stop_reason(house.tenant.pk)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -58,6 +64,24 @@ def test_releasing_needs_a_reason(house: House) -> None:
         kill_switch.release(tenant=house.tenant, reason="  ", actor=house.owner)
     kill_switch.release(tenant=house.tenant, reason="looked at it", actor=house.owner)
     assert kill_switch.stop_reason(house.tenant.pk) == ""
+
+
+@pytest.mark.usefixtures("everywhere")
+def test_a_superuser_stops_all_tenants_and_each_log_has_it(house: House) -> None:
+    root, other = make_user("root", is_superuser=True), make_house("other")
+    kill_switch.engage_all(reason="outage", actor=root)
+    for tenant in (house.tenant, other.tenant):
+        assert "all tenants" in kill_switch.stop_reason(tenant.pk)
+        assert LogEntry.objects.filter(tenant=tenant, event="kill_switch_of_all_engaged").count() == 1
+    kill_switch.release_all(reason="over", actor=root)
+    assert kill_switch.stop_reason(house.tenant.pk) == ""
+
+
+def test_an_owner_cannot_move_the_switch_of_all(house: House) -> None:
+    with pytest.raises(PermissionDenied):
+        kill_switch.engage_all(reason="", actor=house.owner)
+    with pytest.raises(PermissionDenied):
+        kill_switch.release_all(reason="please", actor=house.owner)
 
 
 @pytest.mark.usefixtures("everywhere")

@@ -85,6 +85,15 @@ def test_the_platforms_minimum_outranks_max_hourly(town: Town) -> None:
     assert mine["allowed_daily_micros"] >= 20 * MICROS
 
 
+def test_the_flags_do_not_lift_the_tenants_own_ceiling(town: Town) -> None:
+    ceiling = town.ad_set("tiktok").daily_budget_micros
+    assert ceiling is not None
+    Limits.objects.update(ceiling_micros=ceiling)
+    for line in run_policy(town, mode="shadow", daily_budget_target="5000", max_hourly="50"):
+        current, allowed = line["current_daily_micros"], line["allowed_daily_micros"]
+        assert allowed is None or allowed <= max(ceiling, current)
+
+
 def test_outside_the_peak_hours_no_budget_is_raised(town: Town) -> None:
     # The sandbox stands at 13:00 in New York.
     lines = run_policy(town, mode="shadow", peak_hours="18-22", daily_budget_target="5000", max_hourly="20")
