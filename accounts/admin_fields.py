@@ -24,8 +24,15 @@ Column = Any
 MAX_JSON_BRACKETS = 400
 
 _SHARE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
-_CURRENCY_PATHS = ("currency", "ad_account.currency", "ad_set.ad_account.currency", "store.currency",
-                   "order.currency", "action.currency", "tenant.currency")  # fmt: skip
+_CURRENCY_PATHS = (
+    "currency",
+    "ad_account.currency",
+    "ad_set.ad_account.currency",
+    "store.currency",
+    "order.currency",
+    "action.currency",
+    "tenant.currency",
+)
 # Millionths that people read as a factor, such as a ROAS of 0.8, and not as a percentage.
 FACTORS = ("freeze_roas_ppm", "lambda_ppm", "lambda_spend_ppm", "lagrange_step_ppm")
 

@@ -76,9 +76,11 @@ def ad_sets() -> QuerySet[AdSet]:
 
 class Campaigns(PartnerView):
     @extend_schema(
-        operation_id="campaigns_list", tags=TAGS, parameters=[CampaignQuery, *PAGE_PARAMETERS],
+        operation_id="campaigns_list",
+        tags=TAGS,
+        parameters=[CampaignQuery, *PAGE_PARAMETERS],
         responses=page_of(CampaignView),
-    )  # fmt: skip
+    )
     def get(self, request: Request) -> Response:
         """Campaigns, newest first."""
         wanted = read_query(request, CampaignQuery, "cursor", "limit")
@@ -96,9 +98,11 @@ class CampaignDetail(PartnerView):
 
 class AdSets(PartnerView):
     @extend_schema(
-        operation_id="ad_sets_list", tags=TAGS, parameters=[AdSetQuery, *PAGE_PARAMETERS],
+        operation_id="ad_sets_list",
+        tags=TAGS,
+        parameters=[AdSetQuery, *PAGE_PARAMETERS],
         responses=page_of(AdSetView),
-    )  # fmt: skip
+    )
     def get(self, request: Request) -> Response:
         """Ad sets, newest first; TikTok's ad groups are ad sets here."""
         wanted = read_query(request, AdSetQuery, "cursor", "limit")

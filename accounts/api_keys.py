@@ -32,9 +32,14 @@ def create_key(
     prefix = "".join(secrets.choice("abcdefghijkmnpqrstuvwxyz23456789") for _ in range(10))
     secret = secrets.token_urlsafe(32)
     row = ApiKey(
-        tenant=tenant, name=name, prefix=prefix, key_hash=_hash(secret), scopes=wanted,
-        expires_at=expires_at, created_by=actor,
-    )  # fmt: skip
+        tenant=tenant,
+        name=name,
+        prefix=prefix,
+        key_hash=_hash(secret),
+        scopes=wanted,
+        expires_at=expires_at,
+        created_by=actor,
+    )
     row.full_clean(exclude=["tenant"])
     row.save()
     return row, f"bur_{prefix}_{secret}"

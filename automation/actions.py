@@ -25,9 +25,14 @@ class StaleActionError(Exception):
 
 
 def transition(
-    action: Action, to: State, *, actor: str, event: str = "", details: dict[str, Any] | None = None,
+    action: Action,
+    to: State,
+    *,
+    actor: str,
+    event: str = "",
+    details: dict[str, Any] | None = None,
     **fields: Any,
-) -> Action:  # fmt: skip
+) -> Action:
     """Move an action, with further fields, in one conditional update and one log entry.
 
     The row must still be as `action` was read (state and version), else `StaleActionError`; a move that is
@@ -46,9 +51,14 @@ def transition(
         if changed != 1:
             raise StaleActionError("the action has changed meanwhile: read it again")
         log.append(
-            tenant_id=action.tenant_id, event=event or to, actor=actor, action=action, from_state=current,
-            to_state=to, details={"note": fields.get("note", ""), **(details or {})},
-        )  # fmt: skip
+            tenant_id=action.tenant_id,
+            event=event or to,
+            actor=actor,
+            action=action,
+            from_state=current,
+            to_state=to,
+            details={"note": fields.get("note", ""), **(details or {})},
+        )
     action.refresh_from_db()
     return action
 

@@ -159,9 +159,11 @@ class Actions(PartnerView):
     scopes = {"GET": "read", "POST": "propose"}
 
     @extend_schema(
-        operation_id="actions_list", tags=TAGS, parameters=[ActionQuery, *PAGE_PARAMETERS],
+        operation_id="actions_list",
+        tags=TAGS,
+        parameters=[ActionQuery, *PAGE_PARAMETERS],
         responses=page_of(ActionView),
-    )  # fmt: skip
+    )
     def get(self, request: Request) -> Response:
         """Actions, newest first."""
         wanted = read_query(request, ActionQuery, "cursor", "limit")
@@ -175,9 +177,12 @@ class Actions(PartnerView):
         return page(request, Action.objects.filter(**wanted), ActionView)
 
     @extend_schema(
-        operation_id="actions_propose", tags=TAGS, parameters=[KEY_PARAMETER], request=ProposeRequest,
+        operation_id="actions_propose",
+        tags=TAGS,
+        parameters=[KEY_PARAMETER],
+        request=ProposeRequest,
         responses={201: ActionDetailView},
-    )  # fmt: skip
+    )
     @once
     def post(self, request: Request) -> Response:
         """Propose a change. It passes the guardrails and never runs alone: see the state of the answer."""
@@ -195,9 +200,14 @@ class Actions(PartnerView):
             raise Problem(422, "invalid_request", told["detail"], [told])
         try:
             return propose_change(
-                tenant=self.tenant, ad_set=ad_set, kind=wanted["kind"], reason=wanted["reason"], actor=None,
-                target=money["amount_micros"] if money else wanted["status"], actor_name=f"API key {self.key}",
-            )  # fmt: skip
+                tenant=self.tenant,
+                ad_set=ad_set,
+                kind=wanted["kind"],
+                reason=wanted["reason"],
+                actor=None,
+                target=money["amount_micros"] if money else wanted["status"],
+                actor_name=f"API key {self.key}",
+            )
         except ProposeError as error:
             raise Problem(STATUS_OF[error.why], f"proposal_{error.why}", str(error)) from error
 
@@ -237,9 +247,12 @@ class KillSwitchOfTenant(PartnerView):
         return Response(self._state())
 
     @extend_schema(
-        operation_id="kill_switch_engage", tags=["Kill switch"], parameters=[KEY_PARAMETER],
-        request=KillSwitchRequest, responses=KillSwitchView,
-    )  # fmt: skip
+        operation_id="kill_switch_engage",
+        tags=["Kill switch"],
+        parameters=[KEY_PARAMETER],
+        request=KillSwitchRequest,
+        responses=KillSwitchView,
+    )
     @once
     def post(self, request: Request) -> Response:
         """Stop every write of the tenant, from the very next attempt on."""

@@ -91,9 +91,13 @@ def _decide(action: Action, actor: User, decision: str, digest: str, reason: str
     try:
         with transaction.atomic():
             Approval.objects.create(
-                tenant=action.tenant, action=action, approver=actor, decision=decision, digest=digest,
+                tenant=action.tenant,
+                action=action,
+                approver=actor,
+                decision=decision,
+                digest=digest,
                 reason=reason[:500],
-            )  # fmt: skip
+            )
     except IntegrityError as error:
         raise ApprovalError("you have decided on this action already") from error
 

@@ -121,9 +121,10 @@ def claim_run(tenant: Tenant, account: AdAccount, slot: datetime, policy: str) -
     if PolicyRun.objects.filter(ad_account=account, slot__gt=slot).exists():
         return None
     run, _ = PolicyRun.objects.get_or_create(
-        ad_account=account, slot=slot,
+        ad_account=account,
+        slot=slot,
         defaults={"tenant": tenant, "stage": account.rollout_stage, "policy": policy},
-    )  # fmt: skip
+    )
     now = wall_now()
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
     claimed = PolicyRun.objects.filter(
@@ -147,9 +148,12 @@ def policy_proposals(policy: Policy, name: str, snapshot: Snapshot, row: Limits 
     if row is None or not snapshot.ad_sets:
         return []
     observation = observe(
-        snapshot, daily_target_micros=row.daily_target_micros, floor_micros=row.floor_micros,
-        ceiling_micros=row.ceiling_micros, step_ppm=min(row.step_up_ppm, row.step_down_ppm),
-    )  # fmt: skip
+        snapshot,
+        daily_target_micros=row.daily_target_micros,
+        floor_micros=row.floor_micros,
+        ceiling_micros=row.ceiling_micros,
+        step_ppm=min(row.step_up_ppm, row.step_down_ppm),
+    )
     policy.reset(len(snapshot.ad_sets), seed=0)
     wanted = policy.decide(observation)
     explanation = policy.explain()
@@ -161,12 +165,17 @@ def policy_proposals(policy: Policy, name: str, snapshot: Snapshot, row: Limits 
         features = explanation.features[index]
         proposals.append(
             Proposal(
-                ad_set_id=ad_set.id, kind=ChangeKind.SET_BUDGET, base=ad_set.daily_budget_micros, target=target,
-                source=Source.POLICY, source_name=name, may_run_alone=True,
+                ad_set_id=ad_set.id,
+                kind=ChangeKind.SET_BUDGET,
+                base=ad_set.daily_budget_micros,
+                target=target,
+                source=Source.POLICY,
+                source_name=name,
+                may_run_alone=True,
                 reason=f"the policy {name} wants it: {', '.join(features)}"[:500],
                 evidence={"expected_profit_change": _decimal_text(explanation.expected_profit_change[index])},
             )
-        )  # fmt: skip
+        )
     return proposals
 
 

@@ -102,10 +102,15 @@ def claim(action_id: object) -> Action | None:
         try:
             with transaction.atomic():
                 return transition(
-                    action, State.DISPATCHING, actor=WORKER, event="claimed", attempt_token=uuid.uuid4(),
-                    attempts=action.attempts + 1, sent_at=now,
+                    action,
+                    State.DISPATCHING,
+                    actor=WORKER,
+                    event="claimed",
+                    attempt_token=uuid.uuid4(),
+                    attempts=action.attempts + 1,
+                    sent_at=now,
                     lease_until=now + timedelta(seconds=settings.DISPATCH_LEASE),
-                )  # fmt: skip
+                )
         except IntegrityError:
             return None  # another write to this ad set is in flight; the sweep wakes this one later
 
@@ -140,14 +145,21 @@ def _valid_approvals(action: Action) -> list[Approval]:
 def _guard_again(action: Action) -> Decision:
     snapshot = load_snapshot(action.tenant, as_of=_newest_slot(action) + HOUR, lookback=timedelta(hours=48))
     change = Change(
-        index=index_of(snapshot, action.ad_set_id), kind=ChangeKind(action.kind), base_micros=action.base_micros,
-        target_micros=action.target_micros, is_raise=action.is_raise, action_id=action.pk,
-    )  # fmt: skip
+        index=index_of(snapshot, action.ad_set_id),
+        kind=ChangeKind(action.kind),
+        base_micros=action.base_micros,
+        target_micros=action.target_micros,
+        is_raise=action.is_raise,
+        action_id=action.pk,
+    )
     run_limits = RunLimits.from_json(action.run_limits) if action.run_limits else None
     facts = gather(
-        action.tenant, snapshot, change, budgets=standing_budgets(action.tenant),
+        action.tenant,
+        snapshot,
+        change,
+        budgets=standing_budgets(action.tenant),
         scope=standing_budgets(action.tenant, only=scope_ids(action.tenant, run_limits)),
-    )  # fmt: skip
+    )
     return guard(facts, values_for(action, limits_of(action.tenant)))
 
 
@@ -170,9 +182,11 @@ def _send(action: Action, connect: Connect) -> Action:
         return _settle(action, State.UNKNOWN, "the platform already held the target before the write")
     if current != action.base:
         return _settle(
-            action, State.CONFLICT, f"the platform holds {value_text(current)}, expected {value_text(action.base)}",
+            action,
+            State.CONFLICT,
+            f"the platform holds {value_text(current)}, expected {value_text(action.base)}",
             next_step="Look at who changed it; propose again from the new value.",
-        )  # fmt: skip
+        )
     if not _may_still_send(action):
         return _not_sent(action, "stopped, or too late, just before sending")
     return _write(action, client)
@@ -200,9 +214,12 @@ def _write(action: Action, client: AdPlatform) -> Action:
         return _not_sent(action, f"nothing was sent: {error}")
     except DEFINITE as error:
         return _settle(
-            action, State.FAILED, f"the platform refused: {error}", code=error.code,
+            action,
+            State.FAILED,
+            f"the platform refused: {error}",
+            code=error.code,
             next_step="Mend the cause; a new proposal may follow.",
-        )  # fmt: skip
+        )
     except Exception as error:
         return _settle(action, State.UNKNOWN, f"the outcome is unclear: {type(error).__name__}")
     return _read_back(action, client)
@@ -224,9 +241,14 @@ def applied(action: Action, *, actor: str, note: str) -> Action:
         field = "daily_budget_micros" if action.kind == ChangeKind.SET_BUDGET else "status"
         AdSet.objects.filter(pk=action.ad_set_id).update(**{field: action.target})
         transition(
-            action, State.APPLIED, actor=actor, note=note, read_back=value_text(action.target), next_step="",
+            action,
+            State.APPLIED,
+            actor=actor,
+            note=note,
+            read_back=value_text(action.target),
+            next_step="",
             lease_until=None,
-        )  # fmt: skip
+        )
         resolve_alert(action.tenant, key=f"dispatch {action.ad_set_id}")
         undone = action.reverses
         if undone and undone.state == State.APPLIED:
@@ -238,14 +260,23 @@ def _not_sent(action: Action, note: str, *, wait: float | None = None) -> Action
     """Nothing was applied: back to approved for a later attempt, or failed after the last."""
     if action.attempts >= MAX_ATTEMPTS:
         return _settle(
-            action, State.FAILED, f"given up after {action.attempts} attempts; {note}",
+            action,
+            State.FAILED,
+            f"given up after {action.attempts} attempts; {note}",
             next_step="Nothing was written. A new proposal may follow.",
-        )  # fmt: skip
+        )
     later = wall_now() + (min(timedelta(seconds=wait), LONGEST_WAIT) if wait else RETRY_AFTER)
     return transition(
-        action, State.APPROVED, actor=WORKER, event="not_sent", note=note[:500], not_before=later,
-        attempt_token=None, lease_until=None, sent_at=None,
-    )  # fmt: skip
+        action,
+        State.APPROVED,
+        actor=WORKER,
+        event="not_sent",
+        note=note[:500],
+        not_before=later,
+        attempt_token=None,
+        lease_until=None,
+        sent_at=None,
+    )
 
 
 def _settle(action: Action, to: State, note: str, *, next_step: str = "", code: str = "") -> Action:

@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import Q
 
 from accounts.hours import HOUR
 from accounts.models import AdSet, Campaign, Status, Tenant
@@ -48,12 +49,16 @@ class Change:
 
 
 def standing_budgets(tenant: Tenant, *, only: frozenset[UUID] | None = None) -> list[Budget]:
-    """Every active budget of the tenant (or of these ad sets), with raises in flight at their target."""
+    """Every active budget of the tenant (or of these ad sets), with raises and enabling in flight counted in."""
     raises = {
         row.ad_set_id: row.target_micros
         for row in Action.objects.filter(tenant=tenant, kind=ChangeKind.SET_BUDGET, state__in=RESERVING_STATES)
     }
-    live = {"tenant": tenant, "status": Status.ACTIVE, "ad_account__is_active": True}
+    enabling = Action.objects.filter(
+        tenant=tenant, kind=ChangeKind.SET_STATUS, target_status=Status.ACTIVE, state__in=RESERVING_STATES
+    ).values("ad_set_id")
+    live = Q(tenant=tenant, ad_account__is_active=True)
+    is_active = Q(status=Status.ACTIVE)
     budgets = [
         Budget(
             row.pk,
@@ -61,13 +66,13 @@ def standing_budgets(tenant: Tenant, *, only: frozenset[UUID] | None = None) -> 
             _largest(row, raises.get(row.pk)),
             worst_day_ppm(row.ad_account.platform),
         )
-        for row in AdSet.objects.filter(**live).select_related("ad_account")
+        for row in AdSet.objects.filter(live, is_active | Q(pk__in=enabling)).select_related("ad_account")
         if (only is None or row.pk in only) and (row.daily_budget_micros or row.lifetime_budget_micros)
     ]
     if only is None:
         budgets += [
             Budget(None, row.ad_account.currency, _largest(row, None), worst_day_ppm(row.ad_account.platform))
-            for row in Campaign.objects.filter(**live).select_related("ad_account")
+            for row in Campaign.objects.filter(live, is_active).select_related("ad_account")
             if row.daily_budget_micros or row.lifetime_budget_micros
         ]
     return budgets
@@ -98,9 +103,14 @@ def exposure(budgets: Iterable[Budget], *, without: UUID, currency: str) -> tupl
 
 
 def gather(
-    tenant: Tenant, snapshot: Snapshot, change: Change, *, budgets: list[Budget], scope: list[Budget],
+    tenant: Tenant,
+    snapshot: Snapshot,
+    change: Change,
+    *,
+    budgets: list[Budget],
+    scope: list[Budget],
     is_replay: bool = False,
-) -> Facts:  # fmt: skip
+) -> Facts:
     """The facts of one change at the snapshot's time. `scope` holds the budgets that the daily target counts.
 
     A replay of the past knows no kill switch and no write in flight, and only the changes before it.
@@ -127,6 +137,7 @@ def gather(
         hours_since_sale=_hours_since_sale(snapshot),
         hours_since_change=since,
         changes_last_hour=lately,
+        budget_micros=ad_set.daily_budget_micros,
         platform_minimum_micros=ad_set.minimum_daily_budget_micros,
         unit_micros=budget_unit_micros(ad_set.platform, ad_set.currency),
         worst_day_ppm=worst_day_ppm(ad_set.platform),

@@ -43,6 +43,8 @@ class LimitValues:
 class Facts:
     """What is true of one change at the time of the check; `None` is unknown.
 
+    `base` and `target` are of a change of budget; `budget` is what the ad set's own is now.
+
     `other_*` add up the tenant's other active budgets, raises in flight included: as they stand (nominal),
     and as the platforms may spend them on their worst day (maximum).
     """
@@ -62,6 +64,7 @@ class Facts:
     hours_since_sale: float | None
     hours_since_change: float | None
     changes_last_hour: int
+    budget_micros: int | None
     platform_minimum_micros: int | None
     unit_micros: int
     worst_day_ppm: int
@@ -253,13 +256,15 @@ def hard_cap(facts: Facts, limits: LimitValues, target: int | None) -> Check:
 def _room(facts: Facts, target: int | None, cap: int, others: int | None, factor_ppm: int, name: str) -> Check:
     if not facts.is_raise:
         return _allow("does not raise spend", target)
-    if target is None or facts.base_micros is None or others is None:
+    is_budget = facts.kind == ChangeKind.SET_BUDGET
+    wanted, base = (target, facts.base_micros) if is_budget else (facts.budget_micros, 0)
+    if wanted is None or base is None or others is None:
         return _block(f"the room under the {name} is unknown", target)
     room = max(0, cap - others) * PPM // factor_ppm // facts.unit_micros * facts.unit_micros
     text = f"the {name} of {money_text(cap, facts.currency)} leaves {money_text(room, facts.currency)} for it"
-    if target <= facts.base_micros or target <= room:
+    if wanted <= base or wanted <= room:
         return _allow(text, target)
-    if room <= facts.base_micros:
+    if room <= base or not is_budget:
         return _block(text, target)
     return Outcome.CLAMP, text, room
 
@@ -281,10 +286,25 @@ def something_left(facts: Facts, limits: LimitValues, target: int | None) -> Che
 
 
 GUARDRAILS: tuple[Guardrail, ...] = (
-    kill_switch, currency, canary_list, one_in_flight, data_health, low_roas_freeze, no_sale_freeze, cooldown,
-    change_rate, peak_hours, whole_steps, floor_and_ceiling, platform_minimum, step, daily_target, hard_cap,
-    last_active, something_left,
-)  # fmt: skip
+    kill_switch,
+    currency,
+    canary_list,
+    one_in_flight,
+    data_health,
+    low_roas_freeze,
+    no_sale_freeze,
+    cooldown,
+    change_rate,
+    peak_hours,
+    whole_steps,
+    floor_and_ceiling,
+    platform_minimum,
+    step,
+    daily_target,
+    hard_cap,
+    last_active,
+    something_left,
+)
 
 
 def guard(facts: Facts, limits: LimitValues | None, guardrails: tuple[Guardrail, ...] = GUARDRAILS) -> Decision:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 
 from accounts.models import Tenant, User
 from accounts.permissions import RELEASE, STOP, require
@@ -64,26 +64,23 @@ def release_all(*, reason: str, actor: User) -> None:
 def _move_all(is_engaged: bool, reason: str, actor: User) -> None:
     if not (actor.is_active and actor.is_superuser):
         raise PermissionDenied("only a superuser moves the kill switch of all tenants")
-    values = {"is_engaged": is_engaged, "reason": reason[:300], "changed_by": str(actor)[:200]}
-    with all_tenants(), transaction.atomic():
-        KillSwitch.objects.update_or_create(scope=KillSwitch.ALL, defaults=values)
+    with all_tenants():
+        _set(KillSwitch.ALL, is_engaged, reason, str(actor))
+        event = "kill_switch_of_all_engaged" if is_engaged else "kill_switch_of_all_released"
         for tenant in Tenant.objects.all():
-            log.append(
-                tenant_id=tenant.pk,
-                event="kill_switch_of_all_engaged" if is_engaged else "kill_switch_of_all_released",
-                actor=str(actor),
-                details={"reason": reason[:300]},
-            )
+            log.append(tenant_id=tenant.pk, event=event, actor=str(actor), details={"reason": reason[:300]})
 
 
 def _move(tenant: Tenant, is_engaged: bool, reason: str, actor: str) -> None:
+    _set(str(tenant.pk), is_engaged, reason, actor)
+    event = "kill_switch_engaged" if is_engaged else "kill_switch_released"
+    log.append(tenant_id=tenant.pk, event=event, actor=actor, details={"reason": reason[:300]})
+
+
+def _set(scope: str, is_engaged: bool, reason: str, actor: str) -> None:
+    """Committed before the log's turn is waited for: a stop must not queue behind anything."""
     values = {"is_engaged": is_engaged, "reason": reason[:300], "changed_by": actor[:200]}
-    with transaction.atomic():
-        KillSwitch.objects.update_or_create(scope=str(tenant.pk), defaults=values)
-        log.append(
-            tenant_id=tenant.pk, event="kill_switch_engaged" if is_engaged else "kill_switch_released",
-            actor=actor, details={"reason": reason[:300]},
-        )  # fmt: skip
+    KillSwitch.objects.update_or_create(scope=scope, defaults=values)
 
 
 def ensure_switches(tenant: Tenant) -> None:

@@ -80,10 +80,13 @@ class RunLimits:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RunLimits:
         first_last, canary = data["peak_hours"], data["canary"]
-        return cls(**data | {
-            "peak_hours": (first_last[0], first_last[1]) if first_last else None,
-            "canary": None if canary is None else frozenset(canary),
-        })  # fmt: skip
+        return cls(
+            **data
+            | {
+                "peak_hours": (first_last[0], first_last[1]) if first_last else None,
+                "canary": None if canary is None else frozenset(canary),
+            }
+        )
 
     def on(self, values: LimitValues) -> LimitValues:
         """The tenant's limits with these on top; the tenant's smaller steps, ceiling, caps and freezes stay."""
@@ -152,9 +155,11 @@ def save_limits(row: Limits, *, actor: User, canary: Iterable[AdSet] | None = No
         if canary is not None:
             row.canary_ad_sets.set(canary)
         log.append(
-            tenant_id=row.tenant_id, event="limits_changed", actor=str(actor),
+            tenant_id=row.tenant_id,
+            event="limits_changed",
+            actor=str(actor),
             details={"version": row.version, "changed": changed},
-        )  # fmt: skip
+        )
     return row
 
 

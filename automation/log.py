@@ -31,17 +31,30 @@ def hold(tenant_id: Any) -> LogHead:
 
 
 def append(
-    *, tenant_id: Any, event: str, actor: str, action: Action | None = None,
-    from_state: str = "", to_state: str = "", details: dict[str, Any] | None = None,
-) -> LogEntry:  # fmt: skip
+    *,
+    tenant_id: Any,
+    event: str,
+    actor: str,
+    action: Action | None = None,
+    from_state: str = "",
+    to_state: str = "",
+    details: dict[str, Any] | None = None,
+) -> LogEntry:
     """Add one entry to the tenant's chain. `details` must be JSON without floats."""
     with transaction.atomic():
         head = hold(tenant_id)
         entry = LogEntry(
-            tenant_id=tenant_id, number=head.number + 1, at=timezone.now(), event=event, actor=actor[:200],
-            action=action, from_state=from_state, to_state=to_state, details=details or {},
+            tenant_id=tenant_id,
+            number=head.number + 1,
+            at=timezone.now(),
+            event=event,
+            actor=actor[:200],
+            action=action,
+            from_state=from_state,
+            to_state=to_state,
+            details=details or {},
             previous_hash=head.hash,
-        )  # fmt: skip
+        )
         entry.hash = entry_hash(entry)
         entry.save(force_insert=True)
         LogHead.objects.filter(tenant_id=tenant_id).update(number=entry.number, hash=entry.hash)

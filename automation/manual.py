@@ -42,9 +42,15 @@ class ProposeError(Exception):
 
 
 def propose_change(
-    *, tenant: Tenant, ad_set: AdSet, kind: str, target: int | str, reason: str, actor: User | None,
+    *,
+    tenant: Tenant,
+    ad_set: AdSet,
+    kind: str,
+    target: int | str,
+    reason: str,
+    actor: User | None,
     actor_name: str = "",
-) -> Action:  # fmt: skip
+) -> Action:
     """The guarded action that this change became: rejected, shadowed (`guarded`) or awaiting approval.
 
     `target` is a daily budget in micros of the account's currency, or `active` or `paused`. A partner has
@@ -58,9 +64,15 @@ def propose_change(
     if not reason.strip() or not name:
         raise ProposeError(Why.INVALID, "expected a reason and the name of who proposes")
     proposal = Proposal(
-        ad_set_id=ad_set.pk, kind=ChangeKind(kind), base=base, target=target, source=Source.PERSON,
-        source_name=name, reason=reason.strip(), may_run_alone=False,
-    )  # fmt: skip
+        ad_set_id=ad_set.pk,
+        kind=ChangeKind(kind),
+        base=base,
+        target=target,
+        source=Source.PERSON,
+        source_name=name,
+        reason=reason.strip(),
+        may_run_alone=False,
+    )
     try:
         with transaction.atomic():
             return _submit(tenant, ad_set, proposal, actor)

@@ -73,24 +73,39 @@ def onboard(*, name: str, slug: str, accesses: list[Access], daily_target_micros
 
 def _add_store(tenant: Tenant, access: Access, record: ShopRecord) -> None:
     Store.objects.create(
-        tenant=tenant, platform=access.platform, external_id=access.external_id, name=record.name,
-        currency=record.currency, timezone=record.timezone, credential=_credential(tenant, access),
-    )  # fmt: skip
+        tenant=tenant,
+        platform=access.platform,
+        external_id=access.external_id,
+        name=record.name,
+        currency=record.currency,
+        timezone=record.timezone,
+        credential=_credential(tenant, access),
+    )
 
 
 def _add_account(tenant: Tenant, access: Access, record: AccountRecord) -> None:
     AdAccount.objects.create(
-        tenant=tenant, platform=access.platform, external_id=record.external_id, name=record.name,
-        currency=record.currency, timezone=record.timezone, credential=_credential(tenant, access),
-        rollout_stage=RolloutStage.SHADOW, minimum_daily_budget_micros=record.minimum_daily_budget_micros,
-    )  # fmt: skip
+        tenant=tenant,
+        platform=access.platform,
+        external_id=record.external_id,
+        name=record.name,
+        currency=record.currency,
+        timezone=record.timezone,
+        credential=_credential(tenant, access),
+        rollout_stage=RolloutStage.SHADOW,
+        minimum_daily_budget_micros=record.minimum_daily_budget_micros,
+    )
 
 
 def _credential(tenant: Tenant, access: Access) -> Credential:
     credential: Credential = Credential.objects.create(
-        tenant=tenant, platform=access.platform, label=access.external_id, app_id=access.app_id,
-        app_secret=access.app_secret or None, access_token=access.access_token,
-    )  # fmt: skip
+        tenant=tenant,
+        platform=access.platform,
+        label=access.external_id,
+        app_id=access.app_id,
+        app_secret=access.app_secret or None,
+        access_token=access.access_token,
+    )
     return credential
 
 

@@ -84,11 +84,18 @@ def _shared(setting: Setting, proposal: Proposal) -> dict[str, object]:
     index = index_of(setting.snapshot, proposal.ad_set_id)
     ad_set = setting.snapshot.ad_sets[index]
     return {
-        "tenant": setting.tenant, "ad_account_id": ad_set.ad_account_id, "ad_set_id": ad_set.id,
-        "kind": proposal.kind, "currency": ad_set.currency, "source": proposal.source,
-        "source_name": proposal.source_name[:120], "reason": proposal.reason[:500],
-        "evidence": proposal.evidence, "run": setting.run, **_columns(proposal),
-    }  # fmt: skip
+        "tenant": setting.tenant,
+        "ad_account_id": ad_set.ad_account_id,
+        "ad_set_id": ad_set.id,
+        "kind": proposal.kind,
+        "currency": ad_set.currency,
+        "source": proposal.source,
+        "source_name": proposal.source_name[:120],
+        "reason": proposal.reason[:500],
+        "evidence": proposal.evidence,
+        "run": setting.run,
+        **_columns(proposal),
+    }
 
 
 def index_of(snapshot: Snapshot, ad_set_id: UUID) -> int:
@@ -124,12 +131,15 @@ def _act(setting: Setting, proposal: Proposal) -> Action:
     actor = f"{proposal.source}: {proposal.source_name}"
     decision = decide(setting, proposal, setting.budgets())
     action = Action(
-        slot=setting.snapshot.as_of - HOUR, stage=setting.stage, author=setting.author,
+        slot=setting.snapshot.as_of - HOUR,
+        stage=setting.stage,
+        author=setting.author,
         proposed_micros=int(proposal.target) if proposal.kind == ChangeKind.SET_BUDGET else None,
-        limits_version=setting.row.version if setting.row else 0, may_run_alone=proposal.may_run_alone,
+        limits_version=setting.row.version if setting.row else 0,
+        may_run_alone=proposal.may_run_alone,
         run_limits=setting.run_limits.as_json() if setting.run_limits else None,
         **_shared(setting, proposal),
-    )  # fmt: skip
+    )
     if decision.allowed and proposal.kind == ChangeKind.SET_BUDGET:
         action.target_micros = decision.target_micros
     action.maximum_extra_micros = _maximum_extra(setting, action)
@@ -142,21 +152,35 @@ def _act(setting: Setting, proposal: Proposal) -> Action:
         action.state, action.note, action.finished_at = State.REJECTED, decision.reason[:500], wall_now()
     action.save(force_insert=True)
     log.append(
-        tenant_id=setting.tenant.pk, event="proposed", actor=actor, action=action, to_state=State.PROPOSED,
+        tenant_id=setting.tenant.pk,
+        event="proposed",
+        actor=actor,
+        action=action,
+        to_state=State.PROPOSED,
         details={"reason": action.reason, "base": action.base, "target": proposal.target},
-    )  # fmt: skip
+    )
     Verdict.objects.bulk_create(
         Verdict(
-            tenant=setting.tenant, action=action, position=position, guardrail=verdict.guardrail,
-            outcome=verdict.outcome, reason=verdict.reason, target_micros=verdict.target_micros,
+            tenant=setting.tenant,
+            action=action,
+            position=position,
+            guardrail=verdict.guardrail,
+            outcome=verdict.outcome,
+            reason=verdict.reason,
+            target_micros=verdict.target_micros,
         )
         for position, verdict in enumerate(decision.verdicts)
-    )  # fmt: skip
+    )
     if not decision.allowed:
         log.append(
-            tenant_id=setting.tenant.pk, event=State.REJECTED, actor="guardrails", action=action,
-            from_state=State.PROPOSED, to_state=State.REJECTED, details={"note": action.note},
-        )  # fmt: skip
+            tenant_id=setting.tenant.pk,
+            event=State.REJECTED,
+            actor="guardrails",
+            action=action,
+            from_state=State.PROPOSED,
+            to_state=State.REJECTED,
+            details={"note": action.note},
+        )
         return action
     transition(action, State.GUARDED, actor="guardrails", note=decision.reason[:500])
     return route(action, setting.row)
@@ -165,9 +189,12 @@ def _act(setting: Setting, proposal: Proposal) -> Action:
 def _twin(action: Action) -> Action | None:
     """The very same change of the same slot, decided before: a repeat of a run makes no second row."""
     twin: Action | None = Action.objects.filter(
-        ad_account_id=action.ad_account_id, slot=action.slot, ad_set_id=action.ad_set_id, kind=action.kind,
+        ad_account_id=action.ad_account_id,
+        slot=action.slot,
+        ad_set_id=action.ad_set_id,
+        kind=action.kind,
         digest=action.digest,
-    ).first()  # fmt: skip
+    ).first()
     return twin
 
 
@@ -203,9 +230,13 @@ def route(action: Action, row: Limits | None) -> Action:
     why = needs_approval(action, row)
     if why:
         return transition(
-            action, State.AWAITING_APPROVAL, actor=SYSTEM, details={"because": why},
-            approvals_required=row.approvals_required, expires_at=expires_at,
-        )  # fmt: skip
+            action,
+            State.AWAITING_APPROVAL,
+            actor=SYSTEM,
+            details={"because": why},
+            approvals_required=row.approvals_required,
+            expires_at=expires_at,
+        )
     with transaction.atomic():
         transition(action, State.APPROVED, actor=SYSTEM, event="approved_automatically", expires_at=expires_at)
         wake_dispatch(action)

@@ -50,9 +50,12 @@ def _sweep_one(action: Action, connect: Connect) -> None:
     now = wall_now()
     if action.state == State.DISPATCHING:
         transition(
-            action, State.UNKNOWN, actor=SWEEPER, note="its worker was lost on the way",
+            action,
+            State.UNKNOWN,
+            actor=SWEEPER,
+            note="its worker was lost on the way",
             next_step="Locked until evidence decides; nothing is written again.",
-        )  # fmt: skip
+        )
     elif action.state == State.UNKNOWN:
         decide(action, connect)
     elif action.expires_at and action.expires_at <= now:
@@ -84,14 +87,20 @@ def decide(action: Action, connect: Connect = connect_ad_account) -> Action:
         return applied(action, actor=SWEEPER, note="found applied by two reads")
     if action.first_evidence == seen == value_text(action.base):
         return transition(
-            action, State.FAILED, actor=SWEEPER, note="proven not applied by two reads",
+            action,
+            State.FAILED,
+            actor=SWEEPER,
+            note="proven not applied by two reads",
             next_step="A new proposal may follow.",
-        )  # fmt: skip
+        )
     tell(action, f"an unclear write ended in a conflict, the platform holds {seen}")
     return transition(
-        action, State.CONFLICT, actor=SWEEPER, note=f"two reads show {action.first_evidence} and {seen}",
+        action,
+        State.CONFLICT,
+        actor=SWEEPER,
+        note=f"two reads show {action.first_evidence} and {seen}",
         next_step="Look at the ad set on the platform.",
-    )  # fmt: skip
+    )
 
 
 def _keep_evidence(action: Action, seen: str) -> None:

@@ -137,9 +137,12 @@ def wishes(policy: Policy, snapshot: Snapshot, in_scope: list[int], limits: Limi
     """What the policy wants for the ad sets in scope, fitted under the daily target together."""
     part = snapshot.select(in_scope)
     observation = observe(
-        part, daily_target_micros=limits.daily_target_micros, floor_micros=limits.floor_micros,
-        ceiling_micros=limits.ceiling_micros, step_ppm=min(limits.step_up_ppm, limits.step_down_ppm),
-    )  # fmt: skip
+        part,
+        daily_target_micros=limits.daily_target_micros,
+        floor_micros=limits.floor_micros,
+        ceiling_micros=limits.ceiling_micros,
+        step_ppm=min(limits.step_up_ppm, limits.step_down_ppm),
+    )
     policy.reset(len(in_scope), seed=0)
     decided = policy.decide(observation)
     wanted = np.where(np.isfinite(decided), decided, observation.budgets)
@@ -156,9 +159,15 @@ def wishes(policy: Policy, snapshot: Snapshot, in_scope: list[int], limits: Limi
 def _proposal(snapshot: Snapshot, index: int, target: int, policy: str) -> Proposal:
     ad_set = snapshot.ad_sets[index]
     return Proposal(
-        ad_set_id=ad_set.id, kind=ChangeKind.SET_BUDGET, base=ad_set.daily_budget_micros or 0, target=target,
-        source=Source.POLICY, source_name=policy, may_run_alone=True, reason=f"the runner's policy {policy}",
-    )  # fmt: skip
+        ad_set_id=ad_set.id,
+        kind=ChangeKind.SET_BUDGET,
+        base=ad_set.daily_budget_micros or 0,
+        target=target,
+        source=Source.POLICY,
+        source_name=policy,
+        may_run_alone=True,
+        reason=f"the runner's policy {policy}",
+    )
 
 
 def _lines(setting: Setting, flags: Flags, in_scope: list[int]) -> Iterator[Line]:
@@ -191,9 +200,15 @@ def _decide_one(setting: Setting, flags: Flags, index: int, wanted: int) -> Line
     current = ad_set.daily_budget_micros
     allowed = decision.target_micros if decision.allowed else current
     line = Line(
-        ad_set.key, ad_set.name, ad_set.currency, current, wanted, allowed, _verdict(decision, wanted, current),
+        ad_set.key,
+        ad_set.name,
+        ad_set.currency,
+        current,
+        wanted,
+        allowed,
+        _verdict(decision, wanted, current),
         decision.reason,
-    )  # fmt: skip
+    )
     if flags.mode != RolloutStage.PILOT or not decision.allowed:
         return line
     return _write(setting, proposal, line)
@@ -235,9 +250,15 @@ class Episode:
 
 
 def replay(
-    tenant: Tenant, slot: datetime, *, episodes: int, policy: str, limits: LimitValues, row: Limits,
+    tenant: Tenant,
+    slot: datetime,
+    *,
+    episodes: int,
+    policy: str,
+    limits: LimitValues,
+    row: Limits,
     progress: Callable[[int], None] = lambda steps: None,
-) -> list[Episode]:  # fmt: skip
+) -> list[Episode]:
     """The last `episodes` finished days: each hour sees only the hours before it. Reads, writes nothing.
 
     Budgets are today's, since the past ones are not recorded; what would have been done is counted, not
@@ -276,9 +297,14 @@ def _add_what_was(episode: Episode, whole: Snapshot, tenant: Tenant) -> None:
 
 
 def _add_what_would_be(
-    episode: Episode, snapshot: Snapshot, tenant: Tenant, decider: Policy, policy: str, limits: LimitValues,
+    episode: Episode,
+    snapshot: Snapshot,
+    tenant: Tenant,
+    decider: Policy,
+    policy: str,
+    limits: LimitValues,
     row: Limits,
-) -> None:  # fmt: skip
+) -> None:
     in_scope = scope_of(snapshot, limits)
     if not in_scope:
         return

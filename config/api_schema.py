@@ -10,10 +10,19 @@ from accounts.api_fields import id_pattern
 from accounts.idempotency import PROBLEM_TYPE
 
 EVERY = {"400": "Malformed request", "406": "Not acceptable"}
-KEYED = {"401": "No valid key", "403": "The key lacks the scope", "404": "No such object",
-         "429": "Too many requests", "503": "Try again"}  # fmt: skip
-WRITING = {"409": "Conflict with how things stand", "413": "Body too large", "415": "Expected application/json",
-           "422": "Not valid"}  # fmt: skip
+KEYED = {
+    "401": "No valid key",
+    "403": "The key lacks the scope",
+    "404": "No such object",
+    "429": "Too many requests",
+    "503": "Try again",
+}
+WRITING = {
+    "409": "Conflict with how things stand",
+    "413": "Body too large",
+    "415": "Expected application/json",
+    "422": "Not valid",
+}
 STRICT = ("ProposeRequest", "KillSwitchRequest", "MoneyInput")
 
 PROBLEM = {

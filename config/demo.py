@@ -175,13 +175,28 @@ def connect(box: Sandbox) -> Tenant:
         return existing
     given = box.credentials()
     accesses = [
-        Access(Platform.SHOPIFY, given["shopify"]["shop"], given["shopify"]["access_token"],
-               given["shopify"]["client_id"], given["shopify"]["client_secret"]),
-        Access(Platform.META, given["meta"]["account_id"], given["meta"]["access_token"],
-               given["meta"]["app_id"], given["meta"]["app_secret"]),
-        Access(Platform.TIKTOK, given["tiktok"]["advertiser_id"], given["tiktok"]["access_token"],
-               given["tiktok"]["app_id"], given["tiktok"]["app_secret"]),
-    ]  # fmt: skip
+        Access(
+            Platform.SHOPIFY,
+            given["shopify"]["shop"],
+            given["shopify"]["access_token"],
+            given["shopify"]["client_id"],
+            given["shopify"]["client_secret"],
+        ),
+        Access(
+            Platform.META,
+            given["meta"]["account_id"],
+            given["meta"]["access_token"],
+            given["meta"]["app_id"],
+            given["meta"]["app_secret"],
+        ),
+        Access(
+            Platform.TIKTOK,
+            given["tiktok"]["advertiser_id"],
+            given["tiktok"]["access_token"],
+            given["tiktok"]["app_id"],
+            given["tiktok"]["app_secret"],
+        ),
+    ]
     tenant = onboard(name=given.get("name", "Demo store"), slug=SLUG, accesses=accesses)
     AdAccount.objects.filter(tenant=tenant).update(rollout_stage="expand")
     Rule.objects.filter(tenant=tenant, is_safety=False).update(mode=AutomationMode.AUTO_ALL)

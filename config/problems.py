@@ -21,11 +21,19 @@ from accounts.middleware import API_PREFIX
 log = logging.getLogger(__name__)
 
 CODES = {
-    400: "malformed_request", 401: "unauthorized", 403: "forbidden", 404: "not_found",
-    405: "method_not_allowed", 406: "not_acceptable", 413: "request_too_large",
-    415: "unsupported_media_type", 422: "invalid_request", 429: "too_many_requests",
-    500: "internal_error", 503: "unavailable",
-}  # fmt: skip
+    400: "malformed_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "request_too_large",
+    415: "unsupported_media_type",
+    422: "invalid_request",
+    429: "too_many_requests",
+    500: "internal_error",
+    503: "unavailable",
+}
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:

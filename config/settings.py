@@ -184,12 +184,22 @@ LAGRANGE_STEP = env.str("LAGRANGE_STEP", default="0.01")
 SINGLE_TENANT = {
     name: env.str(name, default="")
     for name in (
-        "SHOPIFY_STORE_DOMAIN", "SHOPIFY_ADMIN_TOKEN", "SHOPIFY_API_KEY", "SHOPIFY_API_SECRET",
-        "META_APP_ID", "META_APP_SECRET", "META_LONG_LIVED_TOKEN", "META_AD_ACCOUNT_ID",
-        "TIKTOK_APP_ID", "TIKTOK_APP_SECRET", "TIKTOK_ACCESS_TOKEN", "TIKTOK_AD_ACCOUNT_ID",
-        "TIKTOK_SHOP_APP_KEY", "TIKTOK_SHOP_APP_SECRET",
+        "SHOPIFY_STORE_DOMAIN",
+        "SHOPIFY_ADMIN_TOKEN",
+        "SHOPIFY_API_KEY",
+        "SHOPIFY_API_SECRET",
+        "META_APP_ID",
+        "META_APP_SECRET",
+        "META_LONG_LIVED_TOKEN",
+        "META_AD_ACCOUNT_ID",
+        "TIKTOK_APP_ID",
+        "TIKTOK_APP_SECRET",
+        "TIKTOK_ACCESS_TOKEN",
+        "TIKTOK_AD_ACCOUNT_ID",
+        "TIKTOK_SHOP_APP_KEY",
+        "TIKTOK_SHOP_APP_SECRET",
     )
-}  # fmt: skip
+}
 
 # --- Dispatch deadlines, seconds of wall time: send < request < lease < queue timeout ----------------
 DISPATCH_SEND_DEADLINE = 10

@@ -19,9 +19,17 @@ from metrics.rewards import Earned, profit_micros, reward_micros, unit_cost_on
 
 BATCH = 500
 REWARD_FIELDS = [
-    "currency", "orders", "revenue_micros", "refunds_micros", "spend_micros", "cogs_micros", "profit_micros",
-    "lambda_ppm", "reward_micros", "computed_for",
-]  # fmt: skip
+    "currency",
+    "orders",
+    "revenue_micros",
+    "refunds_micros",
+    "spend_micros",
+    "cogs_micros",
+    "profit_micros",
+    "lambda_ppm",
+    "reward_micros",
+    "computed_for",
+]
 
 # Orders that are revenue: paid, real, not cancelled.
 REVENUE = Q(is_paid=True, is_test=False, cancelled_at__isnull=True)
@@ -82,9 +90,14 @@ def attributed_revenue(tenant: Tenant, start: datetime, end: datetime) -> Revenu
         found.currencies.add(currency)
     add_costs(tenant, found, orders.values("pk"))
     refunds = Refund.objects.filter(
-        tenant=tenant, order__ad_set__isnull=False, refunded_at__gte=start, refunded_at__lt=end,
-        order__is_test=False, order__is_paid=True, order__cancelled_at__isnull=True,
-    )  # fmt: skip
+        tenant=tenant,
+        order__ad_set__isnull=False,
+        refunded_at__gte=start,
+        refunded_at__lt=end,
+        order__is_test=False,
+        order__is_paid=True,
+        order__cancelled_at__isnull=True,
+    )
     for ad_set, at, amount, currency in refunds.values_list(
         "order__ad_set_id", "refunded_at", "amount_micros", "order__currency"
     ):
@@ -100,9 +113,13 @@ def add_costs(tenant: Tenant, found: Revenue, order_ids: Iterable[object]) -> No
     ):
         costs[store, product].append((start, cost))
     lines = OrderLine.objects.filter(order_id__in=order_ids).values_list(
-        "order__ad_set_id", "order__ordered_at", "order__store_id", "order__store__timezone",
-        "product_external_id", "quantity",
-    )  # fmt: skip
+        "order__ad_set_id",
+        "order__ordered_at",
+        "order__store_id",
+        "order__store__timezone",
+        "product_external_id",
+        "quantity",
+    )
     for ad_set, at, store, zone, product, quantity in lines:
         row = found.sums[ad_set, hour_of(at)]
         day = at.astimezone(ZoneInfo(zone)).date()
@@ -135,9 +152,12 @@ def store_rewards(tenant: Tenant, *, start: datetime, as_of: datetime) -> int:
         if revenue.currencies <= {currencies[ad_set]}:
             rows.append(_reward(tenant, ad_set, hour, 0, currencies[ad_set], revenue, as_of))
     Reward.objects.bulk_create(
-        rows, batch_size=BATCH, update_conflicts=True, unique_fields=["ad_set", "hour"],
+        rows,
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["ad_set", "hour"],
         update_fields=REWARD_FIELDS,
-    )  # fmt: skip
+    )
     return len(rows)
 
 
@@ -148,11 +168,20 @@ def _reward(
     cogs = None if row.cost_missing else row.cogs_micros
     earned = Earned(row.orders, row.revenue_micros, row.refunds_micros, spend, cogs)
     return Reward(
-        tenant=tenant, ad_set_id=ad_set, hour=hour, currency=currency, orders=row.orders,
-        revenue_micros=row.revenue_micros, refunds_micros=row.refunds_micros, spend_micros=spend,
-        cogs_micros=cogs, profit_micros=profit_micros(earned), lambda_ppm=tenant.lambda_spend_ppm,
-        reward_micros=reward_micros(earned, tenant.lambda_spend_ppm), computed_for=as_of - HOUR,
-    )  # fmt: skip
+        tenant=tenant,
+        ad_set_id=ad_set,
+        hour=hour,
+        currency=currency,
+        orders=row.orders,
+        revenue_micros=row.revenue_micros,
+        refunds_micros=row.refunds_micros,
+        spend_micros=spend,
+        cogs_micros=cogs,
+        profit_micros=profit_micros(earned),
+        lambda_ppm=tenant.lambda_spend_ppm,
+        reward_micros=reward_micros(earned, tenant.lambda_spend_ppm),
+        computed_for=as_of - HOUR,
+    )
 
 
 def account_slot(tenant: Tenant, *, as_of: datetime, lookback: timedelta) -> None:

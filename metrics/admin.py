@@ -50,8 +50,16 @@ class RefundInline(ReadOnlyInline):
 
 @admin.register(Order)
 class OrderAdmin(FactAdmin):
-    list_display = ("external_id", "ordered_at", "store", money("total_micros"), "units", "is_revenue",
-                    badge("attribution", METHOD_COLOURS), "ad_set")  # fmt: skip
+    list_display = (
+        "external_id",
+        "ordered_at",
+        "store",
+        money("total_micros"),
+        "units",
+        "is_revenue",
+        badge("attribution", METHOD_COLOURS),
+        "ad_set",
+    )
     list_filter = (of_store, ("attribution", ChoicesDropdownFilter), ("is_paid", BooleanRadioFilter))
     list_select_related = ("store", "ad_set", "tenant")
     search_fields = ("external_id", "utm_campaign", "ad_set__name")
@@ -97,8 +105,16 @@ class ProductCostAdmin(ScopedAdmin):
 
 @admin.register(HourlyMetric)
 class HourlyMetricAdmin(FactAdmin):
-    list_display = ("ad_set", "hour", money("spend_micros"), "impressions", "clicks", "conversions",
-                    money("conversion_value_micros", "Reported value"), "known_at")  # fmt: skip
+    list_display = (
+        "ad_set",
+        "hour",
+        money("spend_micros"),
+        "impressions",
+        "clicks",
+        "conversions",
+        money("conversion_value_micros", "Reported value"),
+        "known_at",
+    )
     list_filter = (of_account,)
     list_select_related = ("ad_set", "ad_account", "tenant")
     search_fields = ("ad_set__name", "ad_set__external_id")
@@ -131,8 +147,16 @@ class StoreCoverageAdmin(FactAdmin):
 
 @admin.register(Reward)
 class RewardAdmin(FactAdmin):
-    list_display = ("ad_set", "hour", "orders", money("revenue_micros"), money("spend_micros"),
-                    money("cogs_micros", "Cost of goods"), money("profit_micros"), money("reward_micros"))  # fmt: skip
+    list_display = (
+        "ad_set",
+        "hour",
+        "orders",
+        money("revenue_micros"),
+        money("spend_micros"),
+        money("cogs_micros", "Cost of goods"),
+        money("profit_micros"),
+        money("reward_micros"),
+    )
     list_select_related = ("ad_set__ad_account", "tenant")
     search_fields = ("ad_set__name", "ad_set__external_id")
     search_help_text = "Search by ad set"

@@ -14,9 +14,14 @@ from uuid import UUID
 from metrics.models import AttributionMethod
 
 SOURCES = {
-    "facebook": "meta", "fb": "meta", "instagram": "meta", "ig": "meta", "meta": "meta",
-    "tiktok": "tiktok", "tiktok_ads": "tiktok",
-}  # fmt: skip
+    "facebook": "meta",
+    "fb": "meta",
+    "instagram": "meta",
+    "ig": "meta",
+    "meta": "meta",
+    "tiktok": "tiktok",
+    "tiktok_ads": "tiktok",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,19 +94,31 @@ def overview(tenant: Tenant, start: datetime, end: datetime) -> Overview:
     attributed = sums.pop("attributed_revenue_micros")
     net = None if revenue is None or sums["refunds_micros"] is None else revenue - sums["refunds_micros"]
     return Overview(
-        start=start, end=end, currency=tenant.currency, hours=tuple(hours),
-        spend_coverage=_coverage("spend_micros", hours), revenue_coverage=_coverage("revenue_micros", hours),
+        start=start,
+        end=end,
+        currency=tenant.currency,
+        hours=tuple(hours),
+        spend_coverage=_coverage("spend_micros", hours),
+        revenue_coverage=_coverage("revenue_micros", hours),
         profit_micros=profit(revenue, sums["refunds_micros"], spend, sums["cogs_micros"]),
-        roas=ratio(_decimal(attributed), _decimal(spend)), mer=ratio(_decimal(net), _decimal(spend)),
-        cpa_micros=divided(spend, sums["attributed_orders"]), aov_micros=divided(revenue, orders),
+        roas=ratio(_decimal(attributed), _decimal(spend)),
+        mer=ratio(_decimal(net), _decimal(spend)),
+        cpa_micros=divided(spend, sums["attributed_orders"]),
+        aov_micros=divided(revenue, orders),
         **sums,
-    )  # fmt: skip
+    )
 
 
 SUMMED = (
-    "spend_micros", "revenue_micros", "refunds_micros", "cogs_micros", "orders", "attributed_orders",
-    "attributed_revenue_micros", "new_customers",
-)  # fmt: skip
+    "spend_micros",
+    "revenue_micros",
+    "refunds_micros",
+    "cogs_micros",
+    "orders",
+    "attributed_orders",
+    "attributed_revenue_micros",
+    "new_customers",
+)
 
 
 def _coverage(name: str, hours: Iterable[HourOfTenant]) -> Decimal:
@@ -188,9 +200,13 @@ def _by_hour(rows: Any, field: str) -> Any:
 
 def _refunds(tenant: Tenant, start: datetime, end: datetime) -> Any:
     return Refund.objects.filter(
-        tenant=tenant, refunded_at__gte=start, refunded_at__lt=end, order__is_test=False, order__is_paid=True,
+        tenant=tenant,
+        refunded_at__gte=start,
+        refunded_at__lt=end,
+        order__is_test=False,
+        order__is_paid=True,
         order__cancelled_at__isnull=True,
-    )  # fmt: skip
+    )
 
 
 def _hour_of_sales(sold: dict[str, Any], back: dict[str, Any], cogs: int | None) -> dict[str, int | None]:

@@ -67,9 +67,12 @@ def check_ended(tenant: Tenant, as_of: datetime) -> None:
 
 
 def pull(
-    tenant: Tenant, *, as_of: datetime, history: timedelta | None = None,
+    tenant: Tenant,
+    *,
+    as_of: datetime,
+    history: timedelta | None = None,
     progress: Progress = lambda what, done: None,
-) -> Pulled:  # fmt: skip
+) -> Pulled:
     """Read what may have changed up to `as_of`, or the whole of `history` before it (a backfill).
 
     `progress` is told "days" and "orders" as they are stored. A source that fails leaves an alert; an hour

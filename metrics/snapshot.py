@@ -65,20 +65,34 @@ class Snapshot:
         count = sum(hour < as_of for hour in self.hours)
         last = self.last_order_at
         return Snapshot(
-            self.tenant_id, self.zone, as_of, self.hours[:count], self.ad_sets,
+            self.tenant_id,
+            self.zone,
+            as_of,
+            self.hours[:count],
+            self.ad_sets,
             {name: column[:count] for name, column in self.columns.items()},
-            self.spend_known[:count], self.conversions_known[:count], self.revenue_known[:count],
-            self.cogs_known[:count], last if last is not None and last < as_of else self._last_sale(count),
-        )  # fmt: skip
+            self.spend_known[:count],
+            self.conversions_known[:count],
+            self.revenue_known[:count],
+            self.cogs_known[:count],
+            last if last is not None and last < as_of else self._last_sale(count),
+        )
 
     def select(self, indexes: Sequence[int]) -> Snapshot:
         """The same for some of the ad sets only."""
         return Snapshot(
-            self.tenant_id, self.zone, self.as_of, self.hours, tuple(self.ad_sets[i] for i in indexes),
+            self.tenant_id,
+            self.zone,
+            self.as_of,
+            self.hours,
+            tuple(self.ad_sets[i] for i in indexes),
             {name: column[:, indexes] for name, column in self.columns.items()},
-            self.spend_known[:, indexes], self.conversions_known[:, indexes],
-            self.revenue_known[:, indexes], self.cogs_known[:, indexes], self.last_order_at,
-        )  # fmt: skip
+            self.spend_known[:, indexes],
+            self.conversions_known[:, indexes],
+            self.revenue_known[:, indexes],
+            self.cogs_known[:, indexes],
+            self.last_order_at,
+        )
 
     def _last_sale(self, count: int) -> datetime | None:
         sold = np.flatnonzero(self.columns["orders"][:count].sum(axis=1))
@@ -92,8 +106,9 @@ class Snapshot:
         """The window of several ad sets together (an account, a tenant)."""
         start, end = window_bounds(token, self.as_of, zone)
         expected = max(1, round((end - start) / HOUR)) * max(1, len(indexes))
-        rows = slice(*np.searchsorted(np.array([hour.timestamp() for hour in self.hours]),
-                                      [start.timestamp(), end.timestamp()]))  # fmt: skip
+        rows = slice(
+            *np.searchsorted(np.array([hour.timestamp() for hour in self.hours]), [start.timestamp(), end.timestamp()])
+        )
         cell = np.ix_(np.arange(len(self.hours))[rows], np.array(indexes, dtype=int))
         coverage = Decimal(int(self.spend_known[cell].sum())) / expected
         if coverage < MINIMUM_COVERAGE or start == end:
@@ -134,12 +149,21 @@ def load_snapshot(tenant: Tenant, *, as_of: datetime, lookback: timedelta = DEFA
     conversions_known = _fill(HourlyMetric, span, SPEND_COLUMNS, "conversions", columns, row_of, column_of)
     cogs_known = _fill(Reward, span, REVENUE_COLUMNS, "cogs_micros", columns, row_of, column_of)
     return Snapshot(
-        tenant.pk, tenant.timezone, as_of, hours, ad_sets, columns,
-        _spend_known(tenant, ad_sets, row_of, shape), conversions_known,
-        _revenue_known(tenant, hours, ad_sets), cogs_known,
+        tenant.pk,
+        tenant.timezone,
+        as_of,
+        hours,
+        ad_sets,
+        columns,
+        _spend_known(tenant, ad_sets, row_of, shape),
+        conversions_known,
+        _revenue_known(tenant, hours, ad_sets),
+        cogs_known,
         Order.objects.filter(REVENUE, tenant=tenant, ordered_at__lt=as_of)
-        .order_by("-ordered_at").values_list("ordered_at", flat=True).first(),
-    )  # fmt: skip
+        .order_by("-ordered_at")
+        .values_list("ordered_at", flat=True)
+        .first(),
+    )
 
 
 def _ad_sets(tenant: Tenant) -> tuple[AdSetFacts, ...]:
@@ -162,9 +186,14 @@ def _ad_sets(tenant: Tenant) -> tuple[AdSetFacts, ...]:
 
 
 def _fill(
-    model: Any, span: dict[str, Any], names: Sequence[str], nullable: str, columns: dict[str, Ints],
-    row_of: dict[datetime, int], column_of: dict[UUID, int],
-) -> Flags:  # fmt: skip
+    model: Any,
+    span: dict[str, Any],
+    names: Sequence[str],
+    nullable: str,
+    columns: dict[str, Ints],
+    row_of: dict[datetime, int],
+    column_of: dict[UUID, int],
+) -> Flags:
     """Copy a table's columns in; returns where the nullable one is known (absent rows: known to be 0)."""
     known = np.ones((len(row_of), len(column_of)), dtype=bool)
     for hour, ad_set, *values in model.objects.filter(**span).values_list("hour", "ad_set_id", *names):

@@ -76,9 +76,13 @@ def sync_tree(account: AdAccount, client: AdPlatform, *, as_of: datetime) -> Non
         held = _steered(AdSet.objects.select_for_update(no_key=True).filter(ad_account=account))
         ad_sets = [_newest(record, before, held) for record in ad_sets]
         ad_set_ids = _mirror(
-            AdSet, account, ad_sets, (*shared, *budgets, "in_learning"), as_of,
+            AdSet,
+            account,
+            ad_sets,
+            (*shared, *budgets, "in_learning"),
+            as_of,
             parent=("campaign", "campaign_external_id", campaign_ids),
-        )  # fmt: skip
+        )
         _mirror(Ad, account, ads, shared, as_of, parent=("ad_set", "ad_set_external_id", ad_set_ids))
 
 
@@ -126,9 +130,11 @@ def _mirror(
         )
     updated = [*fields, "seen_at", *([parent[0]] if parent else [])]
     model._default_manager.bulk_create(
-        list(rows.values()), update_conflicts=True, unique_fields=["ad_account", "external_id"],
+        list(rows.values()),
+        update_conflicts=True,
+        unique_fields=["ad_account", "external_id"],
         update_fields=updated,
-    )  # fmt: skip
+    )
     mirrored = model._default_manager.filter(ad_account=account)
     ids = dict(mirrored.values_list("external_id", "pk"))
     gone = [pk for external_id, pk in ids.items() if external_id not in rows]
@@ -137,9 +143,14 @@ def _mirror(
 
 
 def sync_hours(
-    account: AdAccount, client: AdPlatform, *, first_day: date, last_day: date, as_of: datetime,
+    account: AdAccount,
+    client: AdPlatform,
+    *,
+    first_day: date,
+    last_day: date,
+    as_of: datetime,
     progress: Progress = lambda hours: None,
-) -> SyncCounts:  # fmt: skip
+) -> SyncCounts:
     """Read the hours of account-local days again, one day at a time, and store what changed.
 
     A day is read whole, so an hour that the platform leaves out had no delivery: it is stored as zero for
@@ -185,12 +196,11 @@ def _store_day(
         ]
         _store_hours(account, changed, as_of)
         SyncedHour.objects.bulk_create(
-            [
-                SyncedHour(tenant_id=account.tenant_id, ad_account=account, hour=hour, known_at=as_of)
-                for hour in closed
-            ],
-            update_conflicts=True, unique_fields=["ad_account", "hour"], update_fields=["known_at"],
-        )  # fmt: skip
+            [SyncedHour(tenant_id=account.tenant_id, ad_account=account, hour=hour, known_at=as_of) for hour in closed],
+            update_conflicts=True,
+            unique_fields=["ad_account", "hour"],
+            update_fields=["known_at"],
+        )
     counts.hours += len(changed)
     counts.concern(*(hour for (_, hour), _ in changed))
 
@@ -227,9 +237,13 @@ def restatement_days(account: AdAccount, as_of: datetime) -> tuple[date, date]:
 
 
 def sync_orders(
-    store: Store, client: StorePlatform, *, since: datetime, as_of: datetime,
+    store: Store,
+    client: StorePlatform,
+    *,
+    since: datetime,
+    as_of: datetime,
     progress: Progress = lambda orders: None,
-) -> SyncCounts:  # fmt: skip
+) -> SyncCounts:
     """Read the orders that changed since the last sync (first time: since `since`), and store them.
 
     Orders whose attribution was not ready are read again for two days. The coverage moves only when all
@@ -270,8 +284,10 @@ def _store_orders(store: Store, batch: Iterable[OrderRecord], counts: SyncCounts
         fresh = [r for r in records.values() if _is_news(r, stored.get(r.external_id))]
         Order.objects.bulk_create(
             [Order(**_order_values(store, record)) for record in fresh],
-            update_conflicts=True, unique_fields=["store", "external_id"], update_fields=ORDER_FIELDS,
-        )  # fmt: skip
+            update_conflicts=True,
+            unique_fields=["store", "external_id"],
+            update_fields=ORDER_FIELDS,
+        )
         ids = dict(
             Order.objects.filter(store=store, external_id__in=[r.external_id for r in fresh]).values_list(
                 "external_id", "pk"
@@ -280,13 +296,17 @@ def _store_orders(store: Store, batch: Iterable[OrderRecord], counts: SyncCounts
         lines = list(_lines(store, ids, fresh))
         refunds = list(_refunds(store, ids, fresh))
         OrderLine.objects.bulk_create(
-            lines, update_conflicts=True, unique_fields=["order", "external_id"],
+            lines,
+            update_conflicts=True,
+            unique_fields=["order", "external_id"],
             update_fields=["quantity", "unit_price_micros", "title"],
-        )  # fmt: skip
+        )
         Refund.objects.bulk_create(
-            refunds, update_conflicts=True, unique_fields=["order", "external_id"],
+            refunds,
+            update_conflicts=True,
+            unique_fields=["order", "external_id"],
             update_fields=["refunded_at", "amount_micros"],
-        )  # fmt: skip
+        )
     counts.orders += len(fresh)
     counts.refunds += len(refunds)
     counts.concern(*(at for record in fresh for at in _concerned(record, stored.get(record.external_id))))
@@ -311,19 +331,41 @@ def _concerned(record: OrderRecord, stored: Order | None) -> Iterator[datetime]:
 
 COUNTED = ("cancelled_at", "is_test", "is_paid", "currency", "total_micros", "attribution_ready")
 ORDER_FIELDS = [
-    "ordered_at", "platform_updated_at", "cancelled_at", "is_test", "is_paid", "currency", "total_micros",
-    "units", "is_new_customer", "attribution_ready", "utm_source", "utm_medium", "utm_campaign",
-    "utm_content", "utm_term", "click_platform", "click_id",
-]  # fmt: skip
+    "ordered_at",
+    "platform_updated_at",
+    "cancelled_at",
+    "is_test",
+    "is_paid",
+    "currency",
+    "total_micros",
+    "units",
+    "is_new_customer",
+    "attribution_ready",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_content",
+    "utm_term",
+    "click_platform",
+    "click_id",
+]
 
 
 def _order_values(store: Store, record: OrderRecord) -> dict[str, Any]:
     texts = {name: getattr(record, name)[:255] for name in ORDER_FIELDS if name.startswith("utm_")}
     plain = {
         name: getattr(record, name)
-        for name in ("cancelled_at", "is_test", "is_paid", "currency", "total_micros", "is_new_customer",
-                     "attribution_ready", "external_id")
-    }  # fmt: skip
+        for name in (
+            "cancelled_at",
+            "is_test",
+            "is_paid",
+            "currency",
+            "total_micros",
+            "is_new_customer",
+            "attribution_ready",
+            "external_id",
+        )
+    }
     return (
         plain
         | texts

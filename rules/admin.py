@@ -62,10 +62,21 @@ class PresetForm(BaseDialogForm):
 
 @admin.register(Rule)
 class RuleAdmin(ScopedAdmin):
-    list_display = ("name", "does", "priority", badge("risk_level", RISK_COLOURS), badge("mode", MODE_COLOURS),
-                    "is_safety", "is_enabled", "version")  # fmt: skip
-    list_filter = (("is_enabled", BooleanRadioFilter), ("risk_level", ChoicesDropdownFilter),
-                   ("mode", ChoicesDropdownFilter))  # fmt: skip
+    list_display = (
+        "name",
+        "does",
+        "priority",
+        badge("risk_level", RISK_COLOURS),
+        badge("mode", MODE_COLOURS),
+        "is_safety",
+        "is_enabled",
+        "version",
+    )
+    list_filter = (
+        ("is_enabled", BooleanRadioFilter),
+        ("risk_level", ChoicesDropdownFilter),
+        ("mode", ChoicesDropdownFilter),
+    )
     list_select_related = ("tenant",)
     search_fields = ("name", "sentence")
     search_help_text = "Search by name or sentence"

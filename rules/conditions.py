@@ -20,8 +20,11 @@ from typing import Any
 from metrics.windows import METRICS, WindowError, WindowValues, check_window
 
 OPERATORS: dict[str, Callable[[Decimal, Decimal], bool]] = {
-    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-}  # fmt: skip
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 MAX_DEPTH = 8
 MAX_NODES = 64
 _NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")

@@ -26,8 +26,13 @@ PRESETS: dict[str, Preset] = {
         sentence="Raise the budget by 15 % when three days earned at least 2.5 for each unit of spend.",
         condition={
             "all": [
-                {"metric": "roas", "window": "last_3d", "is": ">=", "value": "2.5",
-                 "minimum": {"spend": "30", "orders": "5"}},
+                {
+                    "metric": "roas",
+                    "window": "last_3d",
+                    "is": ">=",
+                    "value": "2.5",
+                    "minimum": {"spend": "30", "orders": "5"},
+                },
                 {"metric": "roas", "window": "last_24h", "is": ">=", "value": "1.5"},
             ]
         },
@@ -62,7 +67,7 @@ PRESETS: dict[str, Preset] = {
         priority=10,
         is_safety=True,
     ),
-}  # fmt: skip
+}
 
 
 def enable_preset(tenant: Tenant, key: str, *, mode: AutomationMode = AutomationMode.SUGGEST) -> Rule:
@@ -72,9 +77,14 @@ def enable_preset(tenant: Tenant, key: str, *, mode: AutomationMode = Automation
         tenant=tenant,
         name=preset.name,
         defaults={
-            "preset": key, "sentence": preset.sentence, "condition": preset.condition,
-            "action": preset.action, "risk_level": preset.risk_level, "priority": preset.priority,
-            "is_safety": preset.is_safety, "mode": mode,
+            "preset": key,
+            "sentence": preset.sentence,
+            "condition": preset.condition,
+            "action": preset.action,
+            "risk_level": preset.risk_level,
+            "priority": preset.priority,
+            "is_safety": preset.is_safety,
+            "mode": mode,
         },
-    )[0]  # fmt: skip
+    )[0]
     return rule

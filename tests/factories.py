@@ -60,34 +60,68 @@ def make_house(
             Membership.objects.create(tenant=tenant, user=user, role=role)
         credential = Credential.objects.create(tenant=tenant, platform=platform, label="demo", access_token="t0ken")
         account = AdAccount.objects.create(
-            tenant=tenant, platform=platform, external_id=f"act_{slug}", name=f"{slug} ads", currency="USD",
-            timezone="America/New_York", credential=credential, rollout_stage=stage,
+            tenant=tenant,
+            platform=platform,
+            external_id=f"act_{slug}",
+            name=f"{slug} ads",
+            currency="USD",
+            timezone="America/New_York",
+            credential=credential,
+            rollout_stage=stage,
             minimum_daily_budget_micros=1 * MICROS,
-        )  # fmt: skip
+        )
         store = Store.objects.create(
-            tenant=tenant, platform="shopify", external_id=f"{slug}.myshopify.com", name=f"{slug} shop",
-            currency="USD", timezone="America/New_York", credential=credential,
-        )  # fmt: skip
+            tenant=tenant,
+            platform="shopify",
+            external_id=f"{slug}.myshopify.com",
+            name=f"{slug} shop",
+            currency="USD",
+            timezone="America/New_York",
+            credential=credential,
+        )
         campaign = Campaign.objects.create(
-            tenant=tenant, ad_account=account, external_id=f"c{next(_number)}", name="Campaign", status="active",
+            tenant=tenant,
+            ad_account=account,
+            external_id=f"c{next(_number)}",
+            name="Campaign",
+            status="active",
             seen_at=AS_OF,
-        )  # fmt: skip
+        )
         ad_sets = [
             AdSet.objects.create(
-                tenant=tenant, ad_account=account, campaign=campaign, external_id=f"{next(_number)}00",
-                name=f"Ad set {i}", status="active", daily_budget_micros=budget * MICROS, seen_at=AS_OF,
+                tenant=tenant,
+                ad_account=account,
+                campaign=campaign,
+                external_id=f"{next(_number)}00",
+                name=f"Ad set {i}",
+                status="active",
+                daily_budget_micros=budget * MICROS,
+                seen_at=AS_OF,
             )
             for i, budget in enumerate(budgets)
-        ]  # fmt: skip
+        ]
         limits = Limits.objects.create(
-            tenant=tenant, hard_daily_cap_micros=1000 * MICROS, daily_target_micros=500 * MICROS,
-            floor_micros=5 * MICROS, ceiling_micros=200 * MICROS, approval_above_micros=20 * MICROS,
+            tenant=tenant,
+            hard_daily_cap_micros=1000 * MICROS,
+            daily_target_micros=500 * MICROS,
+            floor_micros=5 * MICROS,
+            ceiling_micros=200 * MICROS,
+            approval_above_micros=20 * MICROS,
             approvals_required=1,
-        )  # fmt: skip
+        )
     return House(
-        tenant, people["owner"], people["approver"], people["buyer"], people["viewer"], store, account, campaign,
-        ad_sets, limits, people,
-    )  # fmt: skip
+        tenant,
+        people["owner"],
+        people["approver"],
+        people["buyer"],
+        people["viewer"],
+        store,
+        account,
+        campaign,
+        ad_sets,
+        limits,
+        people,
+    )
 
 
 def add_history(
@@ -122,11 +156,21 @@ def add_history(
 def add_order(house: House, ad_set: AdSet | None, *, at: datetime, total_micros: int, **values: Any) -> Order:
     with all_tenants():
         order: Order = Order.objects.create(
-            tenant=house.tenant, store=house.store, external_id=f"o{next(_number)}", ordered_at=at,
-            platform_updated_at=at, is_paid=True, currency="USD", total_micros=total_micros, units=1,
-            attribution_ready=True, ad_set=ad_set, utm_source="facebook",
-            utm_term=ad_set.external_id if ad_set else "", **values,
-        )  # fmt: skip
+            tenant=house.tenant,
+            store=house.store,
+            external_id=f"o{next(_number)}",
+            ordered_at=at,
+            platform_updated_at=at,
+            is_paid=True,
+            currency="USD",
+            total_micros=total_micros,
+            units=1,
+            attribution_ready=True,
+            ad_set=ad_set,
+            utm_source="facebook",
+            utm_term=ad_set.external_id if ad_set else "",
+            **values,
+        )
     return order
 
 
@@ -136,11 +180,22 @@ def make_action(house: House, *, ad_set: AdSet | None = None, percent: int = 10,
     base = ad_set.daily_budget_micros or 0
     with all_tenants():
         action = Action(
-            tenant=house.tenant, ad_account=house.account, ad_set=ad_set, kind="set_budget", base_micros=base,
-            target_micros=base * (100 + percent) // 100, proposed_micros=base * (100 + percent) // 100,
-            currency="USD", source="rule", source_name="Scale winners", reason="roas over last_3d is 3 (>= 2.5)",
-            slot=SLOT, stage="expand", limits_version=house.limits.version, **values,
-        )  # fmt: skip
+            tenant=house.tenant,
+            ad_account=house.account,
+            ad_set=ad_set,
+            kind="set_budget",
+            base_micros=base,
+            target_micros=base * (100 + percent) // 100,
+            proposed_micros=base * (100 + percent) // 100,
+            currency="USD",
+            source="rule",
+            source_name="Scale winners",
+            reason="roas over last_3d is 3 (>= 2.5)",
+            slot=SLOT,
+            stage="expand",
+            limits_version=house.limits.version,
+            **values,
+        )
         action.digest = digest_of(action)
         action.save(force_insert=True)
     return action

@@ -33,16 +33,14 @@ KEY_COLOURS = {"live": "success", "expired": "default", "revoked": "danger"}
 
 
 class NewKeyForm(forms.Form):
-    name = forms.CharField(
-        max_length=120, widget=UnfoldAdminTextInputWidget(), help_text="Who uses it, for people."
-    )  # fmt: skip
+    name = forms.CharField(max_length=120, widget=UnfoldAdminTextInputWidget(), help_text="Who uses it, for people.")
     tenant = forms.ModelChoiceField(Tenant._base_manager.none(), widget=UnfoldAdminSelectWidget())
     scopes = forms.MultipleChoiceField(
         choices=ApiScope.choices, initial=[ApiScope.READ], widget=UnfoldAdminCheckboxSelectMultipleWidget()
     )
     days = forms.IntegerField(
         label="Expires after days", min_value=1, max_value=730, initial=90, widget=UnfoldAdminIntegerFieldWidget()
-    )  # fmt: skip
+    )
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -89,9 +87,12 @@ class ApiKeyAdmin(ReadOnlyAdmin):
             expires_at = timezone.now() + timedelta(days=data["days"])
             try:
                 key, secret = create_key(
-                    tenant=data["tenant"], name=data["name"], scopes=data["scopes"], expires_at=expires_at,
+                    tenant=data["tenant"],
+                    name=data["name"],
+                    scopes=data["scopes"],
+                    expires_at=expires_at,
                     actor=actor_of(request),
-                )  # fmt: skip
+                )
             except ValidationError as error:
                 form.add_error(None, error)
             else:

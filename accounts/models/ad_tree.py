@@ -29,9 +29,11 @@ class AdAccount(UuidModel, TenantOwned):
     timezone = models.CharField(max_length=64, default=default_zone, validators=[validate_zone])
     credential = models.ForeignKey(Credential, on_delete=models.PROTECT, related_name="ad_accounts")
     rollout_stage = models.CharField(
-        max_length=8, choices=RolloutStage.choices, default=RolloutStage.SHADOW,
+        max_length=8,
+        choices=RolloutStage.choices,
+        default=RolloutStage.SHADOW,
         help_text="How far automation may go on this account.",
-    )  # fmt: skip
+    )
     minimum_daily_budget_micros = models.BigIntegerField(null=True, blank=True, editable=False)
     platform_status = models.CharField(max_length=64, blank=True, editable=False)
     is_active = models.BooleanField(default=True, help_text="Off: neither synced nor steered.")

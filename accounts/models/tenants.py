@@ -37,17 +37,21 @@ class Tenant(UuidModel):
     timezone = models.CharField(max_length=64, default=default_zone, validators=[validate_zone])
     is_active = models.BooleanField(default=True)
     cogs_per_unit_micros = models.BigIntegerField(
-        null=True, blank=True, verbose_name="cost of goods per unit",
+        null=True,
+        blank=True,
+        verbose_name="cost of goods per unit",
         help_text="Fallback where a product has no dated cost of its own, in micros.",
-    )  # fmt: skip
+    )
     lambda_spend_ppm = models.BigIntegerField(
-        default=0, verbose_name="spend sensitivity",
+        default=0,
+        verbose_name="spend sensitivity",
         help_text="λ: extra cost of one unit of spend in the reward, in millionths.",
-    )  # fmt: skip
+    )
     lagrange_step_ppm = models.BigIntegerField(
-        default=10_000, verbose_name="Lagrange step",
+        default=10_000,
+        verbose_name="Lagrange step",
         help_text="How fast λ moves towards the daily target, in millionths.",
-    )  # fmt: skip
+    )
     lambda_day = models.DateField(null=True, blank=True, editable=False, help_text="Day that last moved λ.")
 
     objects: TenantManager[Any] = TenantManager("id")

@@ -29,17 +29,41 @@ def read_back(action: Action) -> str:
 
 
 DETAIL_FIELDS = (
-    "slot", "stage", "run", "author", "attempts", "sent_at", read_back, "expires_at", "not_before", "finished_at",
-    "approvals_required", "limits_version", "version", "digest", "reverses",
-)  # fmt: skip
+    "slot",
+    "stage",
+    "run",
+    "author",
+    "attempts",
+    "sent_at",
+    read_back,
+    "expires_at",
+    "not_before",
+    "finished_at",
+    "approvals_required",
+    "limits_version",
+    "version",
+    "digest",
+    "reverses",
+)
 
 
 @admin.register(Action)
 class ActionAdmin(ReadOnlyAdmin):
-    list_display = ("ad_set", change_in_words, badge("state", STATE_COLOURS), "source_name",
-                    money("maximum_extra_micros", "At most a day"), "ad_account", "created_at")  # fmt: skip
-    list_filter = (("state", ChoicesDropdownFilter), ("ad_account", RelatedDropdownFilter),
-                   ("kind", ChoicesDropdownFilter), ("source", ChoicesDropdownFilter))  # fmt: skip
+    list_display = (
+        "ad_set",
+        change_in_words,
+        badge("state", STATE_COLOURS),
+        "source_name",
+        money("maximum_extra_micros", "At most a day"),
+        "ad_account",
+        "created_at",
+    )
+    list_filter = (
+        ("state", ChoicesDropdownFilter),
+        ("ad_account", RelatedDropdownFilter),
+        ("kind", ChoicesDropdownFilter),
+        ("source", ChoicesDropdownFilter),
+    )
     list_select_related = ("ad_set", "ad_account", "tenant")
     search_fields = ("ad_set__name", "ad_set__external_id", "source_name", "reason")
     search_help_text = "Search by ad set, source or reason"

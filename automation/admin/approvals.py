@@ -110,10 +110,14 @@ def approvals_page(request: HttpRequest) -> HttpResponse:
     user = _reader(request)
     rows = list(pending()[: SHOWN_AT_ONCE + 1])
     return _page(
-        request, "bursar/approvals.html", "Approvals",
+        request,
+        "bursar/approvals.html",
+        "Approvals",
         cards=[card_of(action, user) for action in rows[:SHOWN_AT_ONCE]],
-        has_more=len(rows) > SHOWN_AT_ONCE, may_decide=may(user, APPROVE), **_recent(request, []),
-    )  # fmt: skip
+        has_more=len(rows) > SHOWN_AT_ONCE,
+        may_decide=may(user, APPROVE),
+        **_recent(request, []),
+    )
 
 
 def recent_fragment(request: HttpRequest) -> HttpResponse:
@@ -151,10 +155,15 @@ def confirm_page(request: HttpRequest) -> HttpResponse:
         else:
             cards.append(card_of(action, user))
     return _page(
-        request, "bursar/confirm.html", f"{decision.capitalize()} {len(cards)} change{'s' * (len(cards) != 1)}?",
-        cards=cards, problems=problems, decision=decision, reason=request.POST.get("reason", ""),
+        request,
+        "bursar/confirm.html",
+        f"{decision.capitalize()} {len(cards)} change{'s' * (len(cards) != 1)}?",
+        cards=cards,
+        problems=problems,
+        decision=decision,
+        reason=request.POST.get("reason", ""),
         totals=money_totals(card.action for card in cards),
-    )  # fmt: skip
+    )
 
 
 def _problem(action: Action | None, digest: str, user: User, decision: str) -> str:
@@ -180,10 +189,15 @@ def decide_view(request: HttpRequest) -> HttpResponse:
     found = _actions(tickets)
     outcomes = [Outcome(card_of(found[pk], user), error) for pk, error in errors.items() if pk in found]
     return _page(
-        request, "bursar/decided.html", "Decided", outcomes=outcomes, decision=decision,
-        missing=len(errors) - len(outcomes), done=[o.card.action.pk for o in outcomes if not o.error],
+        request,
+        "bursar/decided.html",
+        "Decided",
+        outcomes=outcomes,
+        decision=decision,
+        missing=len(errors) - len(outcomes),
+        done=[o.card.action.pk for o in outcomes if not o.error],
         **_recent(request, [str(o.card.action.pk) for o in outcomes if not o.error]),
-    )  # fmt: skip
+    )
 
 
 def _decide(decision: str, pk: uuid.UUID, digest: str, reason: str, user: User) -> str:

@@ -36,8 +36,16 @@ class LimitsForm(ScopedForm):
 @admin.register(Limits)
 class LimitsAdmin(ScopedAdmin):
     form = LimitsForm
-    list_display = ("tenant", money("hard_daily_cap_micros"), money("daily_target_micros"), money("floor_micros"),
-                    money("ceiling_micros"), share("step_up_ppm"), share("step_down_ppm"), "version")  # fmt: skip
+    list_display = (
+        "tenant",
+        money("hard_daily_cap_micros"),
+        money("daily_target_micros"),
+        money("floor_micros"),
+        money("ceiling_micros"),
+        share("step_up_ppm"),
+        share("step_down_ppm"),
+        "version",
+    )
     list_select_related = ("tenant",)
     autocomplete_fields = ("canary_ad_sets",)
     readonly_fields = ("version", "updated_at")
@@ -46,11 +54,13 @@ class LimitsAdmin(ScopedAdmin):
         ("Money a day", {"fields": ("hard_daily_cap_micros", "daily_target_micros", "floor_micros", "ceiling_micros")}),
         ("Pace of change", {"fields": ("step_up_ppm", "step_down_ppm", "cooldown_hours", "peak_hours")}),
         ("No raises while it goes badly", {"fields": ("freeze_roas_ppm", "freeze_no_sale_hours")}),
-        ("Approvals", {"fields": ("approval_above_micros", "approval_above_ppm", "approvals_required",
-                                  "approval_hours")}),
+        (
+            "Approvals",
+            {"fields": ("approval_above_micros", "approval_above_ppm", "approvals_required", "approval_hours")},
+        ),
         ("Pilot", {"fields": ("canary_ad_sets",)}),
         ("Version", {"fields": ("version", "updated_at")}),
-    )  # fmt: skip
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Only while a tenant has none: there is one row for each."""

@@ -65,8 +65,13 @@ class VerdictAdmin(ReadOnlyAdmin):
 
 @admin.register(Approval)
 class ApprovalAdmin(ReadOnlyAdmin):
-    list_display = ("action", badge("decision", {"approve": "success", "refuse": "danger"}), "approver", "reason",
-                    "created_at")  # fmt: skip
+    list_display = (
+        "action",
+        badge("decision", {"approve": "success", "refuse": "danger"}),
+        "approver",
+        "reason",
+        "created_at",
+    )
     list_filter = (("decision", ChoicesDropdownFilter),)
     list_select_related = ("action__ad_set", "approver", "tenant")
     search_fields = ("action__ad_set__name", "reason", "approver__username")

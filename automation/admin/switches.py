@@ -61,9 +61,12 @@ def switch_card(request: HttpRequest, tenant: Tenant) -> SwitchCard:
     user, row = actor_of(request), KillSwitch.objects.filter(scope=str(tenant.pk)).first()
     is_open = row is not None and not row.is_engaged
     return SwitchCard(
-        tenant=tenant, stop_reason=stop_reason(tenant.pk), row=row,
-        may_engage=is_open and may(user, STOP, tenant), may_release=not is_open and may(user, RELEASE, tenant),
-    )  # fmt: skip
+        tenant=tenant,
+        stop_reason=stop_reason(tenant.pk),
+        row=row,
+        may_engage=is_open and may(user, STOP, tenant),
+        may_release=not is_open and may(user, RELEASE, tenant),
+    )
 
 
 def kill_switch_page(request: HttpRequest) -> HttpResponse:

@@ -63,6 +63,8 @@ class RoasRules:
     def explain(self) -> Explanation:
         expected = self._change * (np.nan_to_num(self._contribution) - 1)
         return Explanation(
-            expected, expected - np.abs(expected), expected + np.abs(expected),
+            expected,
+            expected - np.abs(expected),
+            expected + np.abs(expected),
             tuple((f"contribution per unit of spend {value:.2f}",) for value in self._contribution),
-        )  # fmt: skip
+        )

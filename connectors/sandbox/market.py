@@ -228,9 +228,18 @@ class Market:
         claimed_at = self._claim_times(claimed_by, created, u[:, 7], u[:, 8])
         hour = np.full(len(source), self.hour)
         return Purchases(
-            source, tenant, hour, created, products, quantities, discount, value, claimed_by, claimed_at,
+            source,
+            tenant,
+            hour,
+            created,
+            products,
+            quantities,
+            discount,
+            value,
+            claimed_by,
+            claimed_at,
             u[:, _PURCHASE_DRAWS:],
-        )  # fmt: skip
+        )
 
     def _baskets(self, tenant: Ints, u: Floats) -> tuple[Ints, Ints, Ints, Ints]:
         prices = self.parameters.prices

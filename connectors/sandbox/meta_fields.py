@@ -20,9 +20,15 @@ class MetaError(Exception):
     """An error in Meta's terms. `label` is how the ledger names it: `code` or `code/subcode`."""
 
     def __init__(
-        self, code: int, message: str, subcode: int = 0, *, blame: str = "", status: int = 400,
+        self,
+        code: int,
+        message: str,
+        subcode: int = 0,
+        *,
+        blame: str = "",
+        status: int = 400,
         transient: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(message)
         self.code, self.subcode, self.message = code, subcode, message
         self.blame, self.status, self.transient = blame, status, transient
@@ -126,23 +132,28 @@ BUDGETS: dict[str, Reader] = {
 }
 FIELDS: dict[str, dict[str, Reader]] = {
     "account": ACCOUNT,
-    "campaign": COMMON | BUDGETS | {
+    "campaign": COMMON
+    | BUDGETS
+    | {
         "objective": lambda w, o: "OUTCOME_SALES",
         "buying_type": lambda w, o: "AUCTION",
         "special_ad_categories": lambda w, o: [],
         "is_adset_budget_sharing_enabled": lambda w, o: False,
     },
-    "ad_set": COMMON | BUDGETS | {
+    "ad_set": COMMON
+    | BUDGETS
+    | {
         "campaign_id": lambda w, o: o.parent,
         "optimization_goal": lambda w, o: "OFFSITE_CONVERSIONS",
         "billing_event": lambda w, o: "IMPRESSIONS",
         "learning_stage_info": lambda w, o: {"status": "SUCCESS"},
     },
-    "ad": COMMON | {
+    "ad": COMMON
+    | {
         "adset_id": lambda w, o: o.parent,
         "campaign_id": lambda w, o: w.objects[o.parent].parent,
     },
-}  # fmt: skip
+}
 _PARENTS = {("ad_set", "campaign"): 1, ("ad", "adset"): 1, ("ad", "campaign"): 2}
 
 

@@ -21,9 +21,16 @@ HOURLY = "hourly_stats_aggregated_by_advertiser_time_zone"
 LEVELS = {"account": "account", "campaign": "campaign", "adset": "ad_set", "ad": "ad"}
 PURCHASE_ALIASES = ("omni_purchase", "purchase", "offsite_conversion.fb_pixel_purchase", "onsite_web_purchase")
 PRESETS = {
-    "today": (0, 0), "yesterday": (1, 1), "last_3d": (3, 1), "last_7d": (7, 1), "last_14d": (14, 1),
-    "last_28d": (28, 1), "last_30d": (30, 1), "last_90d": (90, 1), "maximum": (1125, 0),
-}  # fmt: skip
+    "today": (0, 0),
+    "yesterday": (1, 1),
+    "last_3d": (3, 1),
+    "last_7d": (7, 1),
+    "last_14d": (14, 1),
+    "last_28d": (28, 1),
+    "last_30d": (30, 1),
+    "last_90d": (90, 1),
+    "maximum": (1125, 0),
+}
 FIELDS = frozenset(
     [
         "account_id",

@@ -37,8 +37,13 @@ class Figures:
 
     def values(self) -> tuple[int, ...]:
         return (
-            self.spend, self.impressions, self.clicks, self.purchases, self.value, self.purchases_by_own_time,
-        )  # fmt: skip
+            self.spend,
+            self.impressions,
+            self.clicks,
+            self.purchases,
+            self.value,
+            self.purchases_by_own_time,
+        )
 
 
 @dataclass(frozen=True)
@@ -52,9 +57,15 @@ class Row:
 
 
 def rows(
-    world: World, account: Account, ad_sets: Iterable[AdObject], days: tuple[date, date], *,
-    level: str, by_day: bool, by_hour: bool,
-) -> list[Row]:  # fmt: skip
+    world: World,
+    account: Account,
+    ad_sets: Iterable[AdObject],
+    days: tuple[date, date],
+    *,
+    level: str,
+    by_day: bool,
+    by_hour: bool,
+) -> list[Row]:
     """Sums per object of `level` (`ad`, `ad_set`, `campaign`, `account`), days inclusive, in order of time.
 
     Hours without delivery count nothing, and a group of only such hours is absent.

@@ -145,9 +145,13 @@ class Sandbox:
 
 
 def build(
-    config: Config, *, state: Path | None = None, host: str = "127.0.0.1", port: int = 0,
+    config: Config,
+    *,
+    state: Path | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
     shopify_plan: str = "plus",
-) -> Sandbox:  # fmt: skip
+) -> Sandbox:
     """A sandbox that listens but does not serve yet. Raises PortError, StateError."""
     listener = _listen(host, port)
     try:
@@ -185,9 +189,17 @@ def _listen(host: str, port: int) -> socket.socket:
 
 @contextmanager
 def running_sandbox(
-    *, seed: int = 7, start: datetime | None = None, days: int = 5, tenants: int = 2, ad_sets: int = 6,
-    clock: float = 0.0, state: Path | None = None, port: int = 0, shopify_plan: str = "plus",
-) -> Iterator[Sandbox]:  # fmt: skip
+    *,
+    seed: int = 7,
+    start: datetime | None = None,
+    days: int = 5,
+    tenants: int = 2,
+    ad_sets: int = 6,
+    clock: float = 0.0,
+    state: Path | None = None,
+    port: int = 0,
+    shopify_plan: str = "plus",
+) -> Iterator[Sandbox]:
     """A sandbox served from a thread of this process, for as long as the block lasts."""
     config = Config(seed, start, days, tenants, ad_sets, clock)
     sandbox = build(config, state=state, port=port, shopify_plan=shopify_plan)

@@ -123,8 +123,13 @@ def order_node(world: World, shop: Shop, order: Order) -> Node:
         "netPaymentSet": paid - refunded,
         "totalOutstandingSet": 0 if cancelled else order.total - paid,
     }
-    none = ("totalTaxSet", "currentTotalTaxSet", "totalShippingPriceSet", "totalRefundedShippingSet",
-            "totalTipReceivedSet")  # fmt: skip
+    none = (
+        "totalTaxSet",
+        "currentTotalTaxSet",
+        "totalShippingPriceSet",
+        "totalRefundedShippingSet",
+        "totalTipReceivedSet",
+    )
     return {
         "__typename": "Order",
         "id": gid("Order", order.number),

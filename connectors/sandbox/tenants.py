@@ -140,20 +140,32 @@ def accounts(seed: int, tenant: int, created: datetime) -> tuple[Account, Accoun
 
     def account(platform: str, number: str, token: str, app_id: str) -> Account:
         return Account(
-            platform, number, f"{who.name} ({platform})", who.currency, who.zone, tenant, token, app_id,
-            secret(seed, platform, "app secret")[: 32 if platform == "meta" else 40], created,
-        )  # fmt: skip
+            platform,
+            number,
+            f"{who.name} ({platform})",
+            who.currency,
+            who.zone,
+            tenant,
+            token,
+            app_id,
+            secret(seed, platform, "app secret")[: 32 if platform == "meta" else 40],
+            created,
+        )
 
     return (
         account(
-            "meta", f"act_{1_010_000_000_000_001 + tenant}", "EAAB" + secret(seed, tenant, "meta token"),
+            "meta",
+            f"act_{1_010_000_000_000_001 + tenant}",
+            "EAAB" + secret(seed, tenant, "meta token"),
             "900100200300400",
         ),
         account(
-            "tiktok", str(7_300_000_000_000_000_001 + tenant), secret(seed, tenant, "tiktok token")[:40],
+            "tiktok",
+            str(7_300_000_000_000_000_001 + tenant),
+            secret(seed, tenant, "tiktok token")[:40],
             "7400000000000000001",
         ),
-    )  # fmt: skip
+    )
 
 
 def ad_tree(account: Account, ad_sets: int, first_column: int) -> list[AdObject]:
@@ -184,9 +196,16 @@ def _object(account: Account, kind: str, number: int, parent: str, name: str) ->
     level = ("campaign", "ad_set", "ad").index(kind) + 1
     identity = start + account.tenant * 10**9 + level * 10**7 + number + 1
     return AdObject(
-        account.platform, kind, str(identity), account.id, parent, name, account.created, account.created,
+        account.platform,
+        kind,
+        str(identity),
+        account.id,
+        parent,
+        name,
+        account.created,
+        account.created,
         ON[account.platform],
-    )  # fmt: skip
+    )
 
 
 def _budget(account: Account, k: int) -> int:

@@ -77,12 +77,16 @@ BUDGETS: Fields = {
     "budget_optimize_on": _pooled,
 }
 FIELDS: dict[str, Fields] = {
-    "campaign": COMMON | BUDGETS | {
+    "campaign": COMMON
+    | BUDGETS
+    | {
         "campaign_id": lambda w, o: o.id,
         "campaign_name": lambda w, o: o.name,
         "objective_type": lambda w, o: "WEB_CONVERSIONS",
     },
-    "ad_set": COMMON | BUDGETS | {
+    "ad_set": COMMON
+    | BUDGETS
+    | {
         "adgroup_id": lambda w, o: o.id,
         "adgroup_name": lambda w, o: o.name,
         "campaign_id": lambda w, o: o.parent,
@@ -96,13 +100,14 @@ FIELDS: dict[str, Fields] = {
         "schedule_start_time": lambda w, o: _utc(o.created),
         "learning_phase": lambda w, o: "PHASE_LEARNED",
     },
-    "ad": COMMON | {
+    "ad": COMMON
+    | {
         "ad_id": lambda w, o: o.id,
         "ad_name": lambda w, o: o.name,
         "adgroup_id": lambda w, o: o.parent,
         "campaign_id": lambda w, o: w.objects[o.parent].parent,
     },
-}  # fmt: skip
+}
 LISTS = {"campaign/get/": "campaign", "adgroup/get/": "ad_set", "ad/get/": "ad"}
 ID_FILTERS = {"campaign_ids": "campaign_id", "adgroup_ids": "adgroup_id", "ad_ids": "ad_id"}
 

@@ -57,9 +57,14 @@ def report(world: World, account: Account, params: dict[str, str]) -> dict[str, 
     names = _metrics(params)
     ad_sets = _ad_sets(world, account, level, loads(params.get("filtering", "[]")))
     found = reports.rows(
-        world, account, ad_sets, days,
-        level=level, by_day=bool(time_name), by_hour=time_name == "stat_time_hour",
-    )  # fmt: skip
+        world,
+        account,
+        ad_sets,
+        days,
+        level=level,
+        by_day=bool(time_name),
+        by_hour=time_name == "stat_time_hour",
+    )
     shown, info = page(found, params)
     listed = [
         {

@@ -117,10 +117,14 @@ def test_two_keys_cannot_share_a_prefix(house: House, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     "values",
     [
-        {"scopes": []}, {"scopes": ["root"]}, {"scopes": ["read", "*"]}, {"name": ""}, {"name": "x" * 121},
+        {"scopes": []},
+        {"scopes": ["root"]},
+        {"scopes": ["read", "*"]},
+        {"name": ""},
+        {"name": "x" * 121},
         {"expires_at": timezone.now()},
     ],
-)  # fmt: skip
+)
 def test_a_bad_request_for_a_key_is_refused_and_leaves_none(house: House, values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         issue(house, **values)

@@ -95,9 +95,20 @@ def test_a_slot_is_read_with_its_zone(text: str, hour: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "now", "2026-11-20T10:00", "2026-11-20", "2026-11-20T10:30Z", "2026-11-20T10:00:01Z", "2026-11-20T25:00Z",
-     "2026-11-20T10:00+05:30", "２０２６-11-20T10:00Z", "2026-11-20T10:00Z\n", "9" * 400],
-)  # fmt: skip
+    [
+        "",
+        "now",
+        "2026-11-20T10:00",
+        "2026-11-20",
+        "2026-11-20T10:30Z",
+        "2026-11-20T10:00:01Z",
+        "2026-11-20T25:00Z",
+        "2026-11-20T10:00+05:30",
+        "２０２６-11-20T10:00Z",
+        "2026-11-20T10:00Z\n",
+        "9" * 400,
+    ],
+)
 def test_anything_else_is_refused_with_one_line(text: str) -> None:
     with pytest.raises(ValueError, match="expected the UTC start of an hour") as caught:
         parse_slot(text)

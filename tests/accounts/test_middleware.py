@@ -54,9 +54,12 @@ def test_a_superuser_sees_all(houses: tuple[House, House]) -> None:
 def test_a_key_sees_its_tenant_and_a_session_does_not_help_on_the_api(houses: tuple[House, House]) -> None:
     with all_tenants():
         _, text = create_key(
-            tenant=houses[0].tenant, name="k", scopes=["read"], actor=None,
+            tenant=houses[0].tenant,
+            name="k",
+            scopes=["read"],
+            actor=None,
             expires_at=timezone.now() + timedelta(days=1),
-        )  # fmt: skip
+        )
     assert seen("/api/v1/x", Authorization=f"Bearer {text}") == {"acme shop"}
     assert seen("/api/v1/x", Authorization=f"bearer {text}") == {"acme shop"}
     for bad in (text, f"Basic {text}", f"Bearer {text}x", "Bearer", ""):

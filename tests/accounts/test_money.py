@@ -27,10 +27,45 @@ def test_six_places_lead_back_to_the_same_micros(micros: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", " 1", "1 ", "1\n", "+1", "-1", "-0", "1e3", "1E3", "0x10", "1_000", "1,000", "1,5", ".5", "5.",
-     "1.1234567", "NaN", "nan", "Infinity", "inf", "１", "1.５", "٣", "1٫5", "1000000000", "1.2.3", "$1",
-     True, False, None, 1, 1.5, b"1", Decimal(1), ["1"]],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        " 1",
+        "1 ",
+        "1\n",
+        "+1",
+        "-1",
+        "-0",
+        "1e3",
+        "1E3",
+        "0x10",
+        "1_000",
+        "1,000",
+        "1,5",
+        ".5",
+        "5.",
+        "1.1234567",
+        "NaN",
+        "nan",
+        "Infinity",
+        "inf",
+        "１",
+        "1.５",
+        "٣",
+        "1٫5",
+        "1000000000",
+        "1.2.3",
+        "$1",
+        True,
+        False,
+        None,
+        1,
+        1.5,
+        b"1",
+        Decimal(1),
+        ["1"],
+    ],
+)
 def test_anything_else_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match="expected an amount such as"):
         micros_from_text(text)  # type: ignore[arg-type]
@@ -39,11 +74,20 @@ def test_anything_else_is_refused(text: object) -> None:
 @pytest.mark.parametrize(
     ("micros", "places", "text"),
     [
-        (0, 2, "0.00"), (30_000_000, 2, "30.00"), (1_234_567_890_000, 2, "1,234,567.89"), (5_000, 2, "0.01"),
-        (4_999, 2, "0.00"), (-5_000, 2, "-0.01"), (-4_999, 2, "0.00"), (-1_500_000, 0, "-2"), (1_500_000, 0, "2"),
-        (999_999, 2, "1.00"), (1, 6, "0.000001"), (-1, 6, "-0.000001"),
+        (0, 2, "0.00"),
+        (30_000_000, 2, "30.00"),
+        (1_234_567_890_000, 2, "1,234,567.89"),
+        (5_000, 2, "0.01"),
+        (4_999, 2, "0.00"),
+        (-5_000, 2, "-0.01"),
+        (-4_999, 2, "0.00"),
+        (-1_500_000, 0, "-2"),
+        (1_500_000, 0, "2"),
+        (999_999, 2, "1.00"),
+        (1, 6, "0.000001"),
+        (-1, 6, "-0.000001"),
     ],
-)  # fmt: skip
+)
 def test_halves_go_away_from_zero_and_nothing_is_minus_zero(micros: int, places: int, text: str) -> None:
     assert text_from_micros(micros, places=places) == text
 

@@ -21,9 +21,13 @@ ALLOWED = {
 }
 VERBS = [VIEW, PROPOSE, APPROVE, CONFIGURE, STOP, RELEASE]
 CODENAMES = {
-    "accounts.view_store": VIEW, "accounts.add_store": CONFIGURE, "accounts.change_store": CONFIGURE,
-    "accounts.delete_store": CONFIGURE, "automation.approve_action": APPROVE, "automation.release_killswitch": RELEASE,
-}  # fmt: skip
+    "accounts.view_store": VIEW,
+    "accounts.add_store": CONFIGURE,
+    "accounts.change_store": CONFIGURE,
+    "accounts.delete_store": CONFIGURE,
+    "automation.approve_action": APPROVE,
+    "automation.release_killswitch": RELEASE,
+}
 
 
 def again(user: User) -> User:

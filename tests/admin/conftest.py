@@ -33,36 +33,79 @@ def fill(house: House) -> Action:
             type(row).objects.filter(pk=row.pk).update(name=f"{slug} {row.name}")
             row.refresh_from_db()
         type(house.campaign).objects.filter(pk=house.campaign.pk).update(name=f"{slug} campaign")
-        Ad.objects.create(tenant=tenant, ad_account=house.account, ad_set=ad_set, external_id=f"{slug}-ad",
-                          name=f"{slug} ad", status="active", seen_at=AS_OF)  # fmt: skip
+        Ad.objects.create(
+            tenant=tenant,
+            ad_account=house.account,
+            ad_set=ad_set,
+            external_id=f"{slug}-ad",
+            name=f"{slug} ad",
+            status="active",
+            seen_at=AS_OF,
+        )
         order = add_order(house, ad_set, at=AS_OF - timedelta(hours=2), total_micros=50_000_000)
         type(order).objects.filter(pk=order.pk).update(external_id=f"{slug}-order")
-        OrderLine.objects.create(tenant=tenant, order=order, external_id="1", title=f"{slug} tent", quantity=1,
-                                 unit_price_micros=50_000_000)  # fmt: skip
+        OrderLine.objects.create(
+            tenant=tenant, order=order, external_id="1", title=f"{slug} tent", quantity=1, unit_price_micros=50_000_000
+        )
         Refund.objects.create(
             tenant=tenant, order=order, external_id=f"{slug}-refund", refunded_at=AS_OF, amount_micros=5
         )
-        ProductCost.objects.create(tenant=tenant, store=house.store, product_external_id=f"{slug}-product",
-                                   unit_cost_micros=9_000_000, effective_from=AS_OF.date())  # fmt: skip
-        HourlyMetricRevision.objects.create(tenant=tenant, ad_set=ad_set, hour=SLOT, spend_micros=1, impressions=1,
-                                            clicks=1, known_at=AS_OF)  # fmt: skip
-        run = PolicyRun.objects.create(tenant=tenant, ad_account=house.account, slot=SLOT, stage="expand",
-                                       policy=f"{slug} policy", status="done")  # fmt: skip
+        ProductCost.objects.create(
+            tenant=tenant,
+            store=house.store,
+            product_external_id=f"{slug}-product",
+            unit_cost_micros=9_000_000,
+            effective_from=AS_OF.date(),
+        )
+        HourlyMetricRevision.objects.create(
+            tenant=tenant, ad_set=ad_set, hour=SLOT, spend_micros=1, impressions=1, clicks=1, known_at=AS_OF
+        )
+        run = PolicyRun.objects.create(
+            tenant=tenant, ad_account=house.account, slot=SLOT, stage="expand", policy=f"{slug} policy", status="done"
+        )
         enable_preset(tenant, "scale_winners")
         raise_alert(tenant, key="k", severity="warning", message=f"{slug} is late")
-        create_key(tenant=tenant, name=f"{slug} key", scopes=["read"], actor=house.owner,
-                   expires_at=datetime.now(UTC) + timedelta(days=9))  # fmt: skip
+        create_key(
+            tenant=tenant,
+            name=f"{slug} key",
+            scopes=["read"],
+            actor=house.owner,
+            expires_at=datetime.now(UTC) + timedelta(days=9),
+        )
         IdempotentRequest.objects.create(tenant=tenant, key=f"{slug}-request", fingerprint="f")
         action = awaiting(house, run=run, maximum_extra_micros=7_000_000)
-        Verdict.objects.create(tenant=tenant, action=action, position=0, guardrail="step", outcome="clamp",
-                               reason=f"{slug} verdict", target_micros=1)  # fmt: skip
+        Verdict.objects.create(
+            tenant=tenant,
+            action=action,
+            position=0,
+            guardrail="step",
+            outcome="clamp",
+            reason=f"{slug} verdict",
+            target_micros=1,
+        )
         ProposalRecord.objects.create(
-            tenant=tenant, ad_account=house.account, ad_set=ad_set, kind="set_budget", base_micros=1, target_micros=2,
-            currency="USD", source="rule", source_name=f"{slug} rule", reason=f"{slug} reason", run=run, won=True,
-        )  # fmt: skip
+            tenant=tenant,
+            ad_account=house.account,
+            ad_set=ad_set,
+            kind="set_budget",
+            base_micros=1,
+            target_micros=2,
+            currency="USD",
+            source="rule",
+            source_name=f"{slug} rule",
+            reason=f"{slug} reason",
+            run=run,
+            won=True,
+        )
         refused = awaiting(house, ad_set=house.ad_sets[1])
-        Approval.objects.create(tenant=tenant, action=refused, approver=house.approver, decision="approve",
-                                digest="d", reason=f"{slug} reason")  # fmt: skip
+        Approval.objects.create(
+            tenant=tenant,
+            action=refused,
+            approver=house.approver,
+            decision="approve",
+            digest="d",
+            reason=f"{slug} reason",
+        )
     return action
 
 

@@ -21,15 +21,29 @@ from tests.factories import House, make_house, make_user
 
 SECRET = "s3cret-token-of-meta"
 RULE = {
-    "name": "Night cut", "condition": '{"metric": "roas", "window": "last_24h", "is": "<", "value": "1"}',
-    "action": '{"kind": "pause"}', "priority": "50", "risk_level": "low", "mode": "suggestions_only",
-}  # fmt: skip
+    "name": "Night cut",
+    "condition": '{"metric": "roas", "window": "last_24h", "is": "<", "value": "1"}',
+    "action": '{"kind": "pause"}',
+    "priority": "50",
+    "risk_level": "low",
+    "mode": "suggestions_only",
+}
 LIMITS = {
-    "hard_daily_cap_micros": "1000", "daily_target_micros": "500", "floor_micros": "5", "ceiling_micros": "200",
-    "step_up_ppm": "20", "step_down_ppm": "30", "cooldown_hours": "6", "peak_hours": "", "freeze_roas_ppm": "0.8",
-    "freeze_no_sale_hours": "24", "approval_above_micros": "20", "approval_above_ppm": "10",
-    "approvals_required": "1", "approval_hours": "6",
-}  # fmt: skip
+    "hard_daily_cap_micros": "1000",
+    "daily_target_micros": "500",
+    "floor_micros": "5",
+    "ceiling_micros": "200",
+    "step_up_ppm": "20",
+    "step_down_ppm": "30",
+    "cooldown_hours": "6",
+    "peak_hours": "",
+    "freeze_roas_ppm": "0.8",
+    "freeze_no_sale_hours": "24",
+    "approval_above_micros": "20",
+    "approval_above_ppm": "10",
+    "approvals_required": "1",
+    "approval_hours": "6",
+}
 
 
 def save(client: Client, model: str, row: Any = None, **values: Any) -> Any:
@@ -124,8 +138,9 @@ def test_limits_are_versioned_and_logged(house: House, log_in: As) -> None:
         entry = LogEntry.objects.get(event="limits_changed")
     assert entry.actor == "owner-acme"
     assert entry.details["changed"] == {
-        "ceiling_micros": [200_000_000, 150_500_000], "canary": [[], [house.ad_sets[0].key]],
-    }  # fmt: skip
+        "ceiling_micros": [200_000_000, 150_500_000],
+        "canary": [[], [house.ad_sets[0].key]],
+    }
 
 
 def test_limits_saved_unchanged_void_nothing(house: House, log_in: As) -> None:
@@ -136,11 +151,18 @@ def test_limits_saved_unchanged_void_nothing(house: House, log_in: As) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"ceiling_micros": "1"}, {"floor_micros": "-1"}, {"floor_micros": "1e3"}, {"floor_micros": "１"},
-        {"peak_hours": "25-3"}, {"step_up_ppm": "0.00001"}, {"step_down_ppm": "150"}, {"approvals_required": "0"},
-        {"hard_daily_cap_micros": ""}, {"hard_daily_cap_micros": "99999999999"},
+        {"ceiling_micros": "1"},
+        {"floor_micros": "-1"},
+        {"floor_micros": "1e3"},
+        {"floor_micros": "１"},
+        {"peak_hours": "25-3"},
+        {"step_up_ppm": "0.00001"},
+        {"step_down_ppm": "150"},
+        {"approvals_required": "0"},
+        {"hard_daily_cap_micros": ""},
+        {"hard_daily_cap_micros": "99999999999"},
     ],
-)  # fmt: skip
+)
 def test_a_bad_limit_is_refused_with_a_message(house: House, log_in: As, wrong: dict[str, str]) -> None:
     response = save(log_in(house.owner), "automation_limits", house.limits, **LIMITS | wrong)
     assert response.status_code == 200
@@ -234,8 +256,15 @@ def test_the_switch_of_all_tenants_is_for_superusers_by_post(house: House, log_i
 
 
 def test_a_new_row_takes_the_tenant_of_what_it_hangs_on(house: House, both: House, log_in: As) -> None:
-    form = {"platform": "shopify", "external_id": "x.myshopify.com", "name": "X", "currency": "USD", "timezone": "UTC",
-            "credential": str(both.account.credential_id), "is_active": "on"}  # fmt: skip
+    form = {
+        "platform": "shopify",
+        "external_id": "x.myshopify.com",
+        "name": "X",
+        "currency": "USD",
+        "timezone": "UTC",
+        "credential": str(both.account.credential_id),
+        "is_active": "on",
+    }
     assert save(log_in(house.owner), "accounts_store", **form).status_code == 302
     with all_tenants():
         assert Store.objects.get(name="X").tenant == both.tenant
@@ -251,8 +280,15 @@ def test_whoever_has_several_tenants_chooses_one_of_theirs(house: House, both: H
 
 
 def test_rows_of_two_tenants_are_not_joined(house: House, both: House, log_in: As) -> None:
-    form = {"platform": "meta", "external_id": "act_acme", "name": "joined", "currency": "USD", "timezone": "UTC",
-            "credential": str(both.account.credential_id), "rollout_stage": "expand"}  # fmt: skip
+    form = {
+        "platform": "meta",
+        "external_id": "act_acme",
+        "name": "joined",
+        "currency": "USD",
+        "timezone": "UTC",
+        "credential": str(both.account.credential_id),
+        "rollout_stage": "expand",
+    }
     response = save(log_in(house.owner), "accounts_adaccount", house.account, **form)
     assert response.status_code == 200 and "belongs to another tenant" in response.content.decode()
     canary = save(
@@ -293,8 +329,15 @@ def test_an_owner_cannot_take_over_a_person_of_another_tenant(house: House, log_
 
 def test_an_owner_makes_a_member_but_no_superuser(house: House, log_in: As) -> None:
     client = log_in(house.owner)
-    form = {"username": "new", "password1": "Tall-ship-7", "password2": "Tall-ship-7", "usable_password": "true",
-            "for_tenant": str(house.tenant.pk), "role": "buyer", "is_superuser": "on"}  # fmt: skip
+    form = {
+        "username": "new",
+        "password1": "Tall-ship-7",
+        "password2": "Tall-ship-7",
+        "usable_password": "true",
+        "for_tenant": str(house.tenant.pk),
+        "role": "buyer",
+        "is_superuser": "on",
+    }
     assert save(client, "accounts_user", **form).status_code == 302
     user = User.objects.get(username="new")
     assert user.is_staff and not user.is_superuser
@@ -309,8 +352,14 @@ def test_a_membership_is_given_in_ones_own_tenant_only(house: House, log_in: As)
     form = {"user": str(house.viewer.pk), "tenant": str(other.tenant.pk), "role": "owner"}
     assert save(log_in(house.owner), "accounts_membership", **form).status_code == 200
     stranger = make_user("stranger")
-    assert save(log_in(house.owner), "accounts_membership", **form | {
-        "tenant": str(house.tenant.pk), "user": str(stranger.pk)}).status_code == 200  # fmt: skip
+    assert (
+        save(
+            log_in(house.owner),
+            "accounts_membership",
+            **form | {"tenant": str(house.tenant.pk), "user": str(stranger.pk)},
+        ).status_code
+        == 200
+    )
     with all_tenants():
         assert not Membership.objects.filter(tenant=other.tenant, user=house.viewer).exists()
         assert not Membership.objects.filter(user=stranger).exists()

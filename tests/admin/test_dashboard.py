@@ -63,9 +63,14 @@ def test_a_source_behind_the_others_is_marked(house: House, log_in: As) -> None:
     add_history(house)
     with all_tenants():
         AdAccount.objects.create(
-            tenant=house.tenant, platform="tiktok", external_id="7", name="late", currency="USD", timezone="UTC",
+            tenant=house.tenant,
+            platform="tiktok",
+            external_id="7",
+            name="late",
+            currency="USD",
+            timezone="UTC",
             credential=house.account.credential,
-        )  # fmt: skip
+        )
     page = log_in(house.viewer).get(reverse("admin:index")).content.decode()
     assert "never read" in page and page.count(">Behind<") == 1
 

@@ -36,9 +36,12 @@ class Partner:
 def make_key(house: House, scopes: tuple[str, ...] = ALL_SCOPES) -> tuple[ApiKey, str]:
     with all_tenants():
         return create_key(
-            tenant=house.tenant, name="Partner", scopes=scopes, actor=None,
+            tenant=house.tenant,
+            name="Partner",
+            scopes=scopes,
+            actor=None,
             expires_at=datetime.now(UTC) + timedelta(days=1),
-        )  # fmt: skip
+        )
 
 
 def budget_change(house: House, dollars: int = 44, **values: Any) -> dict[str, Any]:

@@ -27,13 +27,22 @@ def four_hours(house: House) -> House:
             hour = START + i * HOUR
             SyncedHour.objects.create(tenant=house.tenant, ad_account=house.account, hour=hour, known_at=AS_OF)
             HourlyMetric.objects.create(
-                tenant=house.tenant, ad_account=house.account, ad_set=house.ad_sets[0], hour=hour,
-                spend_micros=30 * MICROS, impressions=1, clicks=1, known_at=AS_OF,
-            )  # fmt: skip
+                tenant=house.tenant,
+                ad_account=house.account,
+                ad_set=house.ad_sets[0],
+                hour=hour,
+                spend_micros=30 * MICROS,
+                impressions=1,
+                clicks=1,
+                known_at=AS_OF,
+            )
         ProductCost.objects.create(
-            tenant=house.tenant, store=house.store, product_external_id="p", unit_cost_micros=10 * MICROS,
+            tenant=house.tenant,
+            store=house.store,
+            product_external_id="p",
+            unit_cost_micros=10 * MICROS,
             effective_from=date(2026, 1, 1),
-        )  # fmt: skip
+        )
     sold = [
         (house.ad_sets[0], START, True),
         (None, START + HOUR, False),
@@ -54,9 +63,13 @@ def four_hours(house: House) -> House:
 def add_line(house: House, order: Order, product: str = "p") -> None:
     with all_tenants():
         OrderLine.objects.create(
-            tenant=house.tenant, order=order, external_id=f"l{order.pk}"[:64], product_external_id=product,
-            quantity=1, unit_price_micros=100 * MICROS,
-        )  # fmt: skip
+            tenant=house.tenant,
+            order=order,
+            external_id=f"l{order.pk}"[:64],
+            product_external_id=product,
+            quantity=1,
+            unit_price_micros=100 * MICROS,
+        )
 
 
 def look(house: House, start: datetime = START, end: datetime = AS_OF) -> Overview:
@@ -146,9 +159,13 @@ def test_a_second_account_that_was_not_read_makes_spend_unknown(four_hours: Hous
         account = AdAccount.objects.get()
         account.pk, account.external_id = None, "act_2"
         AdAccount.objects.create(
-            tenant=four_hours.tenant, platform="meta", external_id="act_2", name="two", currency="USD",
+            tenant=four_hours.tenant,
+            platform="meta",
+            external_id="act_2",
+            name="two",
+            currency="USD",
             credential=account.credential,
-        )  # fmt: skip
+        )
     assert look(four_hours).spend_micros is None
 
 
@@ -195,13 +212,16 @@ def test_the_api_shows_ratios_as_text(four_hours: House, partner: Partner) -> No
     assert kpis["profit"] == {"amount_micros": 130_000_000, "currency": "USD"}
 
 
-@pytest.mark.parametrize(("start", "end"), [
-    ("2026-11-20T12:30:00Z", "2026-11-20T16:00:00Z"),
-    ("2026-11-20T16:00:00Z", "2026-11-20T16:00:00Z"),
-    ("2026-11-20T16:00:00Z", "2026-11-20T12:00:00Z"),
-    ("2026-10-01T00:00:00Z", "2026-11-01T01:00:00Z"),
-    ("2026-11-20T12:00:00+05:30", "2026-11-20T16:00:00Z"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2026-11-20T12:30:00Z", "2026-11-20T16:00:00Z"),
+        ("2026-11-20T16:00:00Z", "2026-11-20T16:00:00Z"),
+        ("2026-11-20T16:00:00Z", "2026-11-20T12:00:00Z"),
+        ("2026-10-01T00:00:00Z", "2026-11-01T01:00:00Z"),
+        ("2026-11-20T12:00:00+05:30", "2026-11-20T16:00:00Z"),
+    ],
+)
 def test_refuses_a_span_that_is_none(start: str, end: str, partner: Partner) -> None:
     assert_problem(partner.get("overview", **{"from": start, "to": end}), 400, "invalid_parameter")
 

@@ -141,8 +141,20 @@ INVALID: dict[str, tuple[dict[str, Any], str]] = {
     "money is null": ({"daily_budget": None}, "#/daily_budget"),
 }
 AMOUNTS: list[Any] = [
-    "44000000", True, None, 0, -44_000_000, 10**15 + 1, 10**30, [], {}, "", "１", "4e7", "NaN",
-]  # fmt: skip
+    "44000000",
+    True,
+    None,
+    0,
+    -44_000_000,
+    10**15 + 1,
+    10**30,
+    [],
+    {},
+    "",
+    "１",
+    "4e7",
+    "NaN",
+]
 
 
 @pytest.mark.parametrize("name", INVALID)
@@ -175,9 +187,12 @@ def test_refuses_an_amount_that_the_platform_cannot_hold(living: House, partner:
 
 def test_a_person_without_the_right_cannot_propose(living: House, everywhere: None) -> None:
     wanted: dict[str, Any] = {
-        "tenant": living.tenant, "ad_set": living.ad_sets[0], "kind": "set_budget", "target": 44_000_000,
+        "tenant": living.tenant,
+        "ad_set": living.ad_sets[0],
+        "kind": "set_budget",
+        "target": 44_000_000,
         "reason": "why not",
-    }  # fmt: skip
+    }
     with pytest.raises(Exception, match="may not propose"):
         propose_change(**wanted, actor=living.viewer)
     action = propose_change(**wanted, actor=living.buyer)
@@ -189,6 +204,11 @@ def test_an_ad_set_of_another_tenant_cannot_be_proposed_for(living: House, every
     add_history(other)
     with pytest.raises(ProposeError, match="of the tenant"):
         propose_change(
-            tenant=living.tenant, ad_set=other.ad_sets[0], kind="set_budget", target=44_000_000, reason="x",
-            actor=None, actor_name="partner",
-        )  # fmt: skip
+            tenant=living.tenant,
+            ad_set=other.ad_sets[0],
+            kind="set_budget",
+            target=44_000_000,
+            reason="x",
+            actor=None,
+            actor_name="partner",
+        )

@@ -33,9 +33,14 @@ def test_pages_hold_every_row_once_newest_first_while_rows_are_added(house: Hous
     assert (len(first["data"]), first["has_more"]) == (2, True)
     with all_tenants():
         AdSet.objects.create(
-            tenant=house.tenant, ad_account=house.account, campaign=house.campaign, external_id="late",
-            name="Late", status="active", seen_at=house.ad_sets[0].seen_at,
-        )  # fmt: skip
+            tenant=house.tenant,
+            ad_account=house.account,
+            campaign=house.campaign,
+            external_id="late",
+            name="Late",
+            status="active",
+            seen_at=house.ad_sets[0].seen_at,
+        )
     second = partner.get("ad-sets", limit=2, cursor=first["next"]).json()
     assert (second["has_more"], second["next"]) == (False, None)
     seen = [*first["data"], *second["data"]]

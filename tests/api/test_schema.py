@@ -67,9 +67,13 @@ def test_every_answer_is_one_that_the_schema_documents(live: Any) -> None:
         operation = found.ok()
 
         @settings(
-            max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, phases=[Phase.generate],
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
-        )  # fmt: skip
+        )
         @given(case=operation.as_strategy(), is_known=st.booleans())
         def ask(case: schemathesis.Case, is_known: bool) -> None:
             if is_known:

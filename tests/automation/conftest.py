@@ -78,11 +78,14 @@ def accesses_of(box: Control) -> list[Access]:
     return [
         Access(Platform.SHOPIFY, given["shopify"]["shop"], given["shopify"]["access_token"]),
         Access(
-            Platform.META, given["meta"]["account_id"], given["meta"]["access_token"],
-            given["meta"]["app_id"], given["meta"]["app_secret"],
+            Platform.META,
+            given["meta"]["account_id"],
+            given["meta"]["access_token"],
+            given["meta"]["app_id"],
+            given["meta"]["app_secret"],
         ),
         Access(Platform.TIKTOK, given["tiktok"]["advertiser_id"], given["tiktok"]["access_token"]),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.fixture
@@ -94,9 +97,13 @@ def town(db: None, box: Control, platform_urls: None) -> Town:
     account_slot(tenant, as_of=as_of, lookback=HISTORY)
     AdAccount.objects.update(rollout_stage="expand")
     Limits.objects.update(
-        floor_micros=5 * MICROS, ceiling_micros=300 * MICROS, hard_daily_cap_micros=5000 * MICROS,
-        freeze_roas_ppm=0, approval_above_ppm=150_000, approval_above_micros=20 * MICROS,
-    )  # fmt: skip
+        floor_micros=5 * MICROS,
+        ceiling_micros=300 * MICROS,
+        hard_daily_cap_micros=5000 * MICROS,
+        freeze_roas_ppm=0,
+        approval_above_ppm=150_000,
+        approval_above_micros=20 * MICROS,
+    )
     Rule.objects.update(is_enabled=False)
     people = {role.value: make_user(f"{role.value}-alder") for role in Role}
     for role, user in people.items():

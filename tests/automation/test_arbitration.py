@@ -66,7 +66,12 @@ def test_losers_know_who_beat_them_and_why() -> None:
 
 def test_each_ad_set_has_its_own_winner() -> None:
     other = Proposal(
-        ad_set_id=UUID(int=2), kind=ChangeKind.SET_BUDGET, base=1, target=2, source=Source.RULE,
-        source_name="other", reason="",
-    )  # fmt: skip
+        ad_set_id=UUID(int=2),
+        kind=ChangeKind.SET_BUDGET,
+        base=1,
+        target=2,
+        source=Source.RULE,
+        source_name="other",
+        reason="",
+    )
     assert sum(outcome.won for outcome in arbitrate([budget(120), other])) == 2

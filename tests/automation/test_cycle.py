@@ -29,12 +29,15 @@ def spend_served(town: Town, day: str) -> dict[str, int]:
     answer = httpx.get(
         f"{town.box.url}/v26.0/{given['account_id']}/insights",
         params={
-            "access_token": given["access_token"], "level": "adset", "fields": "adset_id,spend", "limit": "500",
+            "access_token": given["access_token"],
+            "level": "adset",
+            "fields": "adset_id,spend",
+            "limit": "500",
             "time_range": f'{{"since":"{day}","until":"{day}"}}',
             "breakdowns": '["hourly_stats_aggregated_by_advertiser_time_zone"]',
         },
         trust_env=False,
-    ).json()  # fmt: skip
+    ).json()
     assert "next" not in answer["paging"]
     found: dict[str, int] = {}
     for row in answer["data"]:
@@ -207,9 +210,9 @@ def test_after_an_outage_of_days_everything_that_arrives_is_accounted(town: Town
 
 def test_an_order_cancelled_after_days_leaves_the_profit_of_its_hour(town: Town, monkeypatch: Any) -> None:
     as_of = town.box.now()
-    order = Order.objects.filter(
-        REVENUE, ad_set__isnull=False, ordered_at__lt=as_of - timedelta(hours=100)
-    ).latest("ordered_at")  # fmt: skip
+    order = Order.objects.filter(REVENUE, ad_set__isnull=False, ordered_at__lt=as_of - timedelta(hours=100)).latest(
+        "ordered_at"
+    )
     hour = Reward.objects.get(ad_set=order.ad_set_id, hour=hour_of(order.ordered_at))
 
     def connect(store: Store) -> Any:

@@ -29,10 +29,14 @@ def approved(town: Town, *, platform: str = "meta", percent: int = 10, **values:
     ad_set = town.ad_set(platform)
     assert ad_set.daily_budget_micros is not None
     action = propose_change(
-        tenant=town.tenant, ad_set=ad_set, kind="set_budget",
-        target=ad_set.daily_budget_micros * (100 + percent) // 100, reason="try it", actor=town.people["buyer"],
+        tenant=town.tenant,
+        ad_set=ad_set,
+        kind="set_budget",
+        target=ad_set.daily_budget_micros * (100 + percent) // 100,
+        reason="try it",
+        actor=town.people["buyer"],
         actor_name="buyer",
-    )  # fmt: skip
+    )
     assert action.state == State.AWAITING_APPROVAL, action.note
     return approvals.approve(action_id=action.pk, digest=action.digest, actor=town.people["approver"])
 
@@ -85,9 +89,13 @@ def test_every_step_is_in_the_log(town: Town) -> None:
 def test_a_change_made_outside_wins(town: Town) -> None:
     action = approved(town)
     town.box.post(
-        "human_edit", platform="meta", account=action.ad_account.external_id, object_id=action.ad_set.external_id,
-        field="daily_budget", value="9900",
-    )  # fmt: skip
+        "human_edit",
+        platform="meta",
+        account=action.ad_account.external_id,
+        object_id=action.ad_set.external_id,
+        field="daily_budget",
+        value="9900",
+    )
     dispatch(action.pk)
     assert reread(action).state == State.CONFLICT
     assert held(town, action) == 99 * MICROS and town.writes() == []
@@ -123,9 +131,14 @@ def test_the_stop_file_stops_the_write_even_if_the_switch_is_open(town: Town, se
 
 @pytest.mark.parametrize(
     ("fault", "settled"),
-    [("drop_before_apply", State.FAILED), ("drop_after_apply", State.APPLIED), ("truncated_body", State.APPLIED),
-     ("html_body", State.APPLIED), ("server_error", State.FAILED)],
-)  # fmt: skip
+    [
+        ("drop_before_apply", State.FAILED),
+        ("drop_after_apply", State.APPLIED),
+        ("truncated_body", State.APPLIED),
+        ("html_body", State.APPLIED),
+        ("server_error", State.FAILED),
+    ],
+)
 @pytest.mark.parametrize("platform", ["meta", "tiktok"])
 def test_an_unclear_outcome_is_decided_from_evidence_never_by_writing_again(
     town: Town, platform: str, fault: str, settled: State
@@ -172,9 +185,13 @@ def test_a_human_edit_after_an_unclear_write_ends_as_conflict(town: Town) -> Non
     with town.box.fault("drop_after_apply", Platform.META, method="POST"):
         dispatch(action.pk)
     town.box.post(
-        "human_edit", platform="meta", account=action.ad_account.external_id, object_id=action.ad_set.external_id,
-        field="daily_budget", value="9900",
-    )  # fmt: skip
+        "human_edit",
+        platform="meta",
+        account=action.ad_account.external_id,
+        object_id=action.ad_set.external_id,
+        field="daily_budget",
+        value="9900",
+    )
     assert decide_unclear(action).state == State.CONFLICT
     assert held(town, action) == 99 * MICROS
 
@@ -285,3 +302,29 @@ def test_the_chain_verifies_after_all_of_it(town: Town) -> None:
         dispatch(action.pk)
     decide_unclear(action)
     assert list(verify(town.tenant)) == []
+
+
+def test_a_pause_and_its_undoing_are_both_written(town: Town) -> None:
+    ad_set = town.ad_set()
+    for status in ("paused", "active"):
+        action = propose_change(
+            tenant=town.tenant,
+            ad_set=AdSet.objects.get(pk=ad_set.pk),
+            kind="set_status",
+            target=status,
+            reason="try it",
+            actor=town.people["buyer"],
+        )
+        assert action.state == State.AWAITING_APPROVAL, action.note
+        approvals.approve(action_id=action.pk, digest=action.digest, actor=town.people["approver"])
+        dispatch(action.pk)
+        assert reread(action).state == State.APPLIED, reread(action).note
+        Limits.objects.update(cooldown_hours=0)
+    assert [row["new"] for row in town.writes()] == ["PAUSED", "ACTIVE"]
+
+
+def test_a_credential_that_cannot_be_opened_sends_nothing(town: Town, settings: Any) -> None:
+    action = approved(town)
+    settings.FIELD_ENCRYPTION_KEYS = ["other:QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI="]
+    dispatch(action.pk)
+    assert reread(action).state == State.APPROVED and town.writes() == []

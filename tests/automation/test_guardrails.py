@@ -21,17 +21,42 @@ from automation.guardrails import (
 from rules.proposals import ChangeKind
 
 LIMITS = LimitValues(
-    hard_daily_cap_micros=1000 * MICROS, daily_target_micros=600 * MICROS, step_up_ppm=200_000,
-    step_down_ppm=300_000, floor_micros=12 * MICROS, ceiling_micros=72 * MICROS, cooldown_hours=6,
-    freeze_roas_ppm=800_000, freeze_no_sale_hours=24, peak_hours=None, canary=None,
-)  # fmt: skip
+    hard_daily_cap_micros=1000 * MICROS,
+    daily_target_micros=600 * MICROS,
+    step_up_ppm=200_000,
+    step_down_ppm=300_000,
+    floor_micros=12 * MICROS,
+    ceiling_micros=72 * MICROS,
+    cooldown_hours=6,
+    freeze_roas_ppm=800_000,
+    freeze_no_sale_hours=24,
+    peak_hours=None,
+    canary=None,
+)
 FACTS = Facts(
-    kind=ChangeKind.SET_BUDGET, key="meta:1", currency="USD", limits_currency="USD", base_micros=40 * MICROS,
-    target_micros=44 * MICROS, is_raise=True, stop_reason="", in_flight=False, data_problem="", local_hour=12,
-    roas=Decimal(2), hours_since_sale=1.0, hours_since_change=None, changes_last_hour=0,
-    platform_minimum_micros=5 * MICROS, unit_micros=10_000, worst_day_ppm=1_750_000,
-    other_nominal_micros=100 * MICROS, other_maximum_micros=175 * MICROS, active_siblings=3,
-)  # fmt: skip
+    kind=ChangeKind.SET_BUDGET,
+    key="meta:1",
+    currency="USD",
+    limits_currency="USD",
+    base_micros=40 * MICROS,
+    target_micros=44 * MICROS,
+    is_raise=True,
+    stop_reason="",
+    in_flight=False,
+    data_problem="",
+    local_hour=12,
+    roas=Decimal(2),
+    hours_since_sale=1.0,
+    hours_since_change=None,
+    changes_last_hour=0,
+    budget_micros=40 * MICROS,
+    platform_minimum_micros=5 * MICROS,
+    unit_micros=10_000,
+    worst_day_ppm=1_750_000,
+    other_nominal_micros=100 * MICROS,
+    other_maximum_micros=175 * MICROS,
+    active_siblings=3,
+)
 
 
 def judge(*, limits: LimitValues | None = LIMITS, **changes: Any) -> Decision:
@@ -184,10 +209,33 @@ def test_the_hard_cap_counts_the_platforms_worst_day() -> None:
 
 def test_the_last_active_ad_set_is_not_paused() -> None:
     pausing: dict[str, Any] = {
-        "kind": ChangeKind.SET_STATUS, "base_micros": None, "target_micros": None, "is_raise": False,
-    }  # fmt: skip
+        "kind": ChangeKind.SET_STATUS,
+        "base_micros": None,
+        "target_micros": None,
+        "is_raise": False,
+    }
     assert judge(**pausing).allowed
     assert blocked_by(judge(**pausing, active_siblings=0)) == ["last_active"]
+
+
+ENABLING: dict[str, Any] = {
+    "kind": ChangeKind.SET_STATUS,
+    "base_micros": None,
+    "target_micros": None,
+    "is_raise": True,
+}
+
+
+def test_enabling_an_ad_set_needs_room_for_its_whole_budget() -> None:
+    assert judge(**ENABLING).allowed
+    assert blocked_by(judge(**ENABLING, other_nominal_micros=561 * MICROS)) == ["daily_target"]
+    assert blocked_by(judge(**ENABLING, other_maximum_micros=931 * MICROS)) == ["hard_cap"]
+    assert blocked_by(judge(**ENABLING, budget_micros=None)) == ["daily_target", "hard_cap"]
+
+
+def test_enabling_meets_the_freezes_like_any_raise() -> None:
+    assert blocked_by(judge(**ENABLING, roas=None)) == ["low_roas_freeze"]
+    assert blocked_by(judge(**ENABLING, hours_since_sale=30.0)) == ["no_sale_freeze"]
 
 
 def test_every_verdict_is_kept_even_after_a_block() -> None:
@@ -207,9 +255,14 @@ def test_whatever_is_allowed_keeps_every_limit(
 ) -> None:
     limits = replace(LIMITS, step_up_ppm=up, step_down_ppm=down)
     facts = replace(
-        FACTS, base_micros=base, target_micros=target, is_raise=target > base, platform_minimum_micros=minimum,
-        other_nominal_micros=others, other_maximum_micros=others * 7 // 4,
-    )  # fmt: skip
+        FACTS,
+        base_micros=base,
+        target_micros=target,
+        is_raise=target > base,
+        platform_minimum_micros=minimum,
+        other_nominal_micros=others,
+        other_maximum_micros=others * 7 // 4,
+    )
     decision = guard(facts, limits)
     if not decision.allowed:
         return

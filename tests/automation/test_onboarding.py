@@ -49,8 +49,9 @@ def test_the_environment_connects_one_merchant_in_shadow(variables: dict[str, st
     assert (tenant.lambda_spend_ppm, tenant.lagrange_step_ppm) == (100_000, 20_000)
     assert Limits.objects.get().daily_target_micros == 250 * MICROS
     assert set(AdAccount.objects.values_list("platform", "rollout_stage")) == {
-        ("meta", "shadow"), ("tiktok", "shadow"),
-    }  # fmt: skip
+        ("meta", "shadow"),
+        ("tiktok", "shadow"),
+    }
     assert Store.objects.count() == 1 and Credential.objects.count() == 3
     assert stop_reason(tenant.pk) == ""
 

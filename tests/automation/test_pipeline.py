@@ -37,16 +37,30 @@ def propose(house: House, *proposals: Proposal) -> list[Action]:
 def budget(house: House, micros: int, *, number: int = 0, **values: Any) -> Proposal:
     ad_set = house.ad_sets[number]
     return Proposal(
-        ad_set_id=ad_set.pk, kind=ChangeKind.SET_BUDGET, base=ad_set.daily_budget_micros or 0, target=micros,
-        source=Source.POLICY, source_name="policy", may_run_alone=True, reason="more", **values,
-    )  # fmt: skip
+        ad_set_id=ad_set.pk,
+        kind=ChangeKind.SET_BUDGET,
+        base=ad_set.daily_budget_micros or 0,
+        target=micros,
+        source=Source.POLICY,
+        source_name="policy",
+        may_run_alone=True,
+        reason="more",
+        **values,
+    )
 
 
 def pause(house: House, number: int = 0) -> Proposal:
     return Proposal(
-        ad_set_id=house.ad_sets[number].pk, kind=ChangeKind.SET_STATUS, base="active", target="paused",
-        source=Source.RULE, source_name="stop loss", may_run_alone=True, reason="no sales", is_safety=True,
-    )  # fmt: skip
+        ad_set_id=house.ad_sets[number].pk,
+        kind=ChangeKind.SET_STATUS,
+        base="active",
+        target="paused",
+        source=Source.RULE,
+        source_name="stop loss",
+        may_run_alone=True,
+        reason="no sales",
+        is_safety=True,
+    )
 
 
 def test_a_blocked_proposal_does_not_replace_what_was_approved(busy: House) -> None:

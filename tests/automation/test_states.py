@@ -45,8 +45,12 @@ def test_the_database_refuses_illegal_moves_whoever_asks(house: House, start: St
 
 def test_final_states_have_no_way_out() -> None:
     assert set(FINAL_STATES) == {
-        State.FAILED, State.REJECTED, State.EXPIRED, State.SUPERSEDED, State.ROLLED_BACK,
-    }  # fmt: skip
+        State.FAILED,
+        State.REJECTED,
+        State.EXPIRED,
+        State.SUPERSEDED,
+        State.ROLLED_BACK,
+    }
 
 
 def test_of_two_who_move_the_same_row_one_loses(house: House) -> None:

@@ -21,9 +21,11 @@ from tests.factories import AS_OF, SLOT, House, add_history
 pytestmark = pytest.mark.usefixtures("everywhere")
 
 BOUNDS = {
-    "daily_target_micros": 300 * MICROS, "floor_micros": 5 * MICROS, "ceiling_micros": 200 * MICROS,
+    "daily_target_micros": 300 * MICROS,
+    "floor_micros": 5 * MICROS,
+    "ceiling_micros": 200 * MICROS,
     "step_ppm": 150_000,
-}  # fmt: skip
+}
 
 
 @pytest.fixture

@@ -22,26 +22,39 @@ def observation(n: int = 3, hours: int = 96, *, seed: int = 0, unknown: float = 
     budgets = random.uniform(10, 100, n)
     spend = random.uniform(0.5, 1.5, (hours, n)) * budgets / 24
     history = {
-        "spend": spend, "impressions": spend * 100, "clicks": spend * 2, "conversions": random.poisson(0.2, (hours, n)),
+        "spend": spend,
+        "impressions": spend * 100,
+        "clicks": spend * 2,
+        "conversions": random.poisson(0.2, (hours, n)),
         "revenue": spend * random.uniform(0, 6, n) * random.uniform(0.5, 1.5, (hours, n)),
-    }  # fmt: skip
+    }
     hidden = random.random((hours, n)) < unknown
     told: dict[str, Any] = {name: np.where(hidden, np.nan, column.astype(float)) for name, column in history.items()}
     made = Observation(
-        slot_hour=15, weekday=4, budgets=budgets,
+        slot_hour=15,
+        weekday=4,
+        budgets=budgets,
         **told,
-        maturity=np.ones((hours, n)), spent_today=budgets / 2, daily_cap=float(budgets.sum() * 2),
-        margin=np.full(n, 0.6), min_budget=np.full(n, 5.0), max_budget=np.full(n, 200.0), max_step=0.2,
+        maturity=np.ones((hours, n)),
+        spent_today=budgets / 2,
+        daily_cap=float(budgets.sum() * 2),
+        margin=np.full(n, 0.6),
+        min_budget=np.full(n, 5.0),
+        max_budget=np.full(n, 200.0),
+        max_step=0.2,
         platform=np.array(["meta"] * n),
-    )  # fmt: skip
+    )
     return replace(made, **values)
 
 
 def optional(n: int, hours: int) -> dict[str, Any]:
     return {
-        "ad_set_ids": np.array([f"a{i}" for i in range(n)]), "slot": datetime(2026, 11, 20, 15, tzinfo=UTC),
-        "budget_history": np.ones((hours, n)), "creative_type": np.array(["video"] * n), "targeting": np.ones((n, 2)),
-    }  # fmt: skip
+        "ad_set_ids": np.array([f"a{i}" for i in range(n)]),
+        "slot": datetime(2026, 11, 20, 15, tzinfo=UTC),
+        "budget_history": np.ones((hours, n)),
+        "creative_type": np.array(["video"] * n),
+        "targeting": np.ones((n, 2)),
+    }
 
 
 def decide(policy: Policy, seen: Observation, seed: int = 1) -> Any:
@@ -183,9 +196,11 @@ def earning(*contributions: float, **values: Any) -> Observation:
     """Ad sets with a budget of 48 that spent 2 an hour and kept so much per unit of it."""
     n = len(contributions)
     plain = {
-        "budgets": np.full(n, 48.0), "spend": np.full((96, n), 2.0), "margin": np.full(n, 0.5),
+        "budgets": np.full(n, 48.0),
+        "spend": np.full((96, n), 2.0),
+        "margin": np.full(n, 0.5),
         "revenue": np.tile(np.array(contributions) * 4, (96, 1)),
-    }  # fmt: skip
+    }
     return observation(n, 96, **plain | values)
 
 

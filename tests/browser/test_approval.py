@@ -15,9 +15,15 @@ from tests.browser.conftest import Visitor
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 PAGES = (
-    "/admin/", "/admin/approvals/", "/admin/kill-switch/", "/admin/automation/action/", "/admin/automation/limits/",
-    "/admin/rules/rule/", "/admin/metrics/order/", "/admin/accounts/adset/",
-)  # fmt: skip
+    "/admin/",
+    "/admin/approvals/",
+    "/admin/kill-switch/",
+    "/admin/automation/action/",
+    "/admin/automation/limits/",
+    "/admin/rules/rule/",
+    "/admin/metrics/order/",
+    "/admin/accounts/adset/",
+)
 
 
 @pytest.fixture
@@ -26,9 +32,14 @@ def proposed(town: Town) -> Action:
     ad_set = town.ad_set()
     assert ad_set.daily_budget_micros is not None
     action = propose_change(
-        tenant=town.tenant, ad_set=ad_set, kind="set_budget", target=ad_set.daily_budget_micros * 110 // 100,
-        reason="it sells well", actor=town.people["buyer"], actor_name="buyer",
-    )  # fmt: skip
+        tenant=town.tenant,
+        ad_set=ad_set,
+        kind="set_budget",
+        target=ad_set.daily_budget_micros * 110 // 100,
+        reason="it sells well",
+        actor=town.people["buyer"],
+        actor_name="buyer",
+    )
     assert action.state == State.AWAITING_APPROVAL, action.note
     return action
 

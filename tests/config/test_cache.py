@@ -16,8 +16,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def in_a_process_of_its_own(code: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, "manage.py", "shell", "-v", "0", "-c", f"from django.core.cache import cache; {code}"],
-        cwd=ROOT, env=os.environ | environment, text=True, capture_output=True, check=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=os.environ | environment,
+        text=True,
+        capture_output=True,
+        check=True,
+    )
     return done.stdout.strip()
 
 

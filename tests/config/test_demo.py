@@ -43,15 +43,23 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 def demo(environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "manage.py", "demo", "--sandbox-port", str(free_port()), *arguments],
-        cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def ask(environment: dict[str, str], code: str) -> str:
     done = subprocess.run(
         [sys.executable, "manage.py", "shell", "-v", "0", "-c", code],
-        cwd=ROOT, env=environment, text=True, capture_output=True, check=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=True,
+    )
     return done.stdout.strip()
 
 
@@ -59,8 +67,17 @@ def test_once_ends_with_a_summary_and_leaves_nothing_running(environment: dict[s
     process = demo(environment, "--once")
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    for heading in ("Account hours synced", "Orders", "Spend", "Revenue", "Profit", "Proposals", "Verdicts",
-                    "Actions by state", "Writes verified"):  # fmt: skip
+    for heading in (
+        "Account hours synced",
+        "Orders",
+        "Spend",
+        "Revenue",
+        "Profit",
+        "Proposals",
+        "Verdicts",
+        "Actions by state",
+        "Writes verified",
+    ):
         assert heading in out
     assert not any(str(tmp_path) in " ".join(other.info["cmdline"] or ()) for other in psutil.process_iter(["cmdline"]))
     journal = (tmp_path / "demo" / "sandbox.jsonl").read_text().splitlines()

@@ -72,6 +72,10 @@ def test_tz_is_the_zone_of_new_accounts_while_django_stays_on_utc(monkeypatch: A
     environment = {key: value for key, value in os.environ.items() if key != "BURSAR_TIME_ZONE"}
     done = subprocess.run(
         [sys.executable, "manage.py", "shell", "-v", "0", "-c", code],
-        cwd=ROOT, env=environment | {"TZ": "Europe/Berlin"}, text=True, capture_output=True, check=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=environment | {"TZ": "Europe/Berlin"},
+        text=True,
+        capture_output=True,
+        check=True,
+    )
     assert done.stdout.split() == ["UTC", "Europe/Berlin"]

@@ -30,10 +30,13 @@ def hour(day: str, number: int) -> datetime:
 def meta_hours(box: Visitor, first: date, last: date) -> dict[tuple[str, datetime], Figures]:
     return {
         (row["adset_id"], hour(row["date_start"], int(row[HOURLY][:2]))): (
-            micros(row["spend"]), int(row["impressions"]), int(row["clicks"]),
+            micros(row["spend"]),
+            int(row["impressions"]),
+            int(row["clicks"]),
         )
-        for row in box.hours(str(first), str(last)) if HOURLY in row
-    }  # fmt: skip
+        for row in box.hours(str(first), str(last))
+        if HOURLY in row
+    }
 
 
 def tiktok_rows(box: Visitor, first: date, last: date) -> list[dict[str, Any]]:
@@ -65,12 +68,14 @@ def tiktok_payments(box: Visitor, first: date, last: date) -> tuple[int, int]:
 def orders(box: Visitor) -> dict[str, tuple[datetime, int, int, bool, bool]]:
     return {
         node["id"]: (
-            datetime.fromisoformat(node["createdAt"]), micros(node["totalPriceSet"]["shopMoney"]["amount"]),
-            sum(line["quantity"] for line in node["lineItems"]["nodes"]), node["test"],
+            datetime.fromisoformat(node["createdAt"]),
+            micros(node["totalPriceSet"]["shopMoney"]["amount"]),
+            sum(line["quantity"] for line in node["lineItems"]["nodes"]),
+            node["test"],
             node["cancelledAt"] is not None,
         )
         for node in box.orders(ORDER, size=10)
-    }  # fmt: skip
+    }
 
 
 def refunds(box: Visitor) -> dict[str, tuple[datetime, int]]:

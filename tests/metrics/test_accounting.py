@@ -23,9 +23,15 @@ Key = tuple[AdSet, Any]
 
 def spend(house: House, ad_set: AdSet, hour: Any = SLOT, micros: int = 3 * UNIT) -> None:
     HourlyMetric.objects.create(
-        tenant=house.tenant, ad_set=ad_set, ad_account=house.account, hour=hour, spend_micros=micros, impressions=10,
-        clicks=1, known_at=AS_OF,
-    )  # fmt: skip
+        tenant=house.tenant,
+        ad_set=ad_set,
+        ad_account=house.account,
+        hour=hour,
+        spend_micros=micros,
+        impressions=10,
+        clicks=1,
+        known_at=AS_OF,
+    )
 
 
 def sale(house: House, at: Any = SLOT, total: int = 50 * UNIT, quantity: int = 0, **values: Any) -> Order:
@@ -35,9 +41,13 @@ def sale(house: House, at: Any = SLOT, total: int = 50 * UNIT, quantity: int = 0
         order.refresh_from_db()
     if quantity:
         OrderLine.objects.create(
-            tenant=house.tenant, order=order, external_id="l", product_external_id="p", quantity=quantity,
+            tenant=house.tenant,
+            order=order,
+            external_id="l",
+            product_external_id="p",
+            quantity=quantity,
             unit_price_micros=total,
-        )  # fmt: skip
+        )
     return order
 
 
@@ -115,9 +125,12 @@ def test_an_order_without_an_ad_set_is_nobodys_revenue(house: House) -> None:
 
 def cost(house: House, micros: int, start: date, product: str = "p") -> None:
     ProductCost.objects.create(
-        tenant=house.tenant, store=house.store, product_external_id=product, unit_cost_micros=micros,
+        tenant=house.tenant,
+        store=house.store,
+        product_external_id=product,
+        unit_cost_micros=micros,
         effective_from=start,
-    )  # fmt: skip
+    )
 
 
 def cogs(house: House, hour: Any = SLOT) -> int | None:
@@ -217,9 +230,14 @@ def unjoined(house: House, **values: Any) -> Order:
 def test_orders_are_joined_by_click_id_and_utm_and_stay_joined(house: House) -> None:
     first, second, _ = house.ad_sets
     ad = Ad.objects.create(
-        tenant=house.tenant, ad_account=house.account, ad_set=second, external_id="77", name="Ad", status="active",
+        tenant=house.tenant,
+        ad_account=house.account,
+        ad_set=second,
+        external_id="77",
+        name="Ad",
+        status="active",
         seen_at=AS_OF,
-    )  # fmt: skip
+    )
     by_click = unjoined(house, click_platform="meta", click_id="x", utm_source="", utm_term=first.external_id)
     by_ad = unjoined(house, utm_content=ad.external_id)
     stray = unjoined(house, utm_source="newsletter", utm_term=first.external_id)

@@ -99,9 +99,13 @@ def test_a_store_that_was_read_in_part_is_unknown_in_the_rest(lived: House, chan
 
 def test_every_active_store_must_have_been_read(lived: House) -> None:
     second = Store.objects.create(
-        tenant=lived.tenant, platform="shopify", external_id="2.myshopify.com", name="second", currency="USD",
+        tenant=lived.tenant,
+        platform="shopify",
+        external_id="2.myshopify.com",
+        name="second",
+        currency="USD",
         credential=lived.store.credential,
-    )  # fmt: skip
+    )
     assert value(load(lived), "revenue") is None
     second.is_active = False
     second.save()
@@ -168,8 +172,11 @@ def test_a_cut_hides_the_future(lived: House) -> None:
     for token in ("last_24h", "today", "yesterday"):
         ours, theirs = earlier.window(0, token), reloaded.window(0, token)
         assert (ours.spend_micros, ours.orders, ours.start, ours.end) == (
-            theirs.spend_micros, theirs.orders, theirs.start, theirs.end,
-        )  # fmt: skip
+            theirs.spend_micros,
+            theirs.orders,
+            theirs.start,
+            theirs.end,
+        )
 
 
 def test_a_cut_before_everything_knows_nothing(lived: House) -> None:

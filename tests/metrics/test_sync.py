@@ -142,8 +142,10 @@ def test_every_hour_and_order_is_held_as_served_to_the_micro(box: Visitor, merch
     assert len(sold) > 20
     assert held == sold
     returned = {key: r for key, r in served.refunds(box).items() if r[0] >= since}
-    held_refunds = {key: (at, amount) for key, at, amount in
-                    Refund.objects.values_list("external_id", "refunded_at", "amount_micros")}  # fmt: skip
+    held_refunds = {
+        key: (at, amount)
+        for key, at, amount in Refund.objects.values_list("external_id", "refunded_at", "amount_micros")
+    }
     assert {key: held_refunds[key] for key in returned} == returned
     assert set(held_refunds) <= set(served.refunds(box))
 
@@ -192,8 +194,9 @@ def test_a_restatement_updates_the_hour_and_keeps_what_was_known_before(box: Vis
     for row in moved:
         history = HourlyMetricRevision.objects.filter(ad_set=row.ad_set_id, hour=row.hour).order_by("known_at")
         assert list(history.values_list("known_at", "conversions")) == [
-            (AS_OF, rows[row.pk].conversions), (later, row.conversions),
-        ]  # fmt: skip
+            (AS_OF, rows[row.pk].conversions),
+            (later, row.conversions),
+        ]
     assert held_hours("meta") == delivered(served.meta_hours(box, FIRST, date(2026, 11, 21)))
     figures = HourlyMetricRevision.objects.order_by("ad_set", "hour", "known_at").values_list(
         "ad_set", "hour", *sync.FIGURES
@@ -366,9 +369,12 @@ def test_hours_of_a_half_hour_zone_are_kept_once_under_the_utc_hour_that_holds_t
     house.account.refresh_from_db()
     for _ in range(2):
         sync_hours(
-            house.account, Hours(house.ad_sets[0].external_id), first_day=date(2026, 11, 19),  # type: ignore[arg-type]
-            last_day=TODAY, as_of=AS_OF,
-        )  # fmt: skip
+            house.account,
+            Hours(house.ad_sets[0].external_id),  # type: ignore[arg-type]
+            first_day=date(2026, 11, 19),
+            last_day=TODAY,
+            as_of=AS_OF,
+        )
     spends = list(HourlyMetric.objects.order_by("hour").values_list("hour", "spend_micros"))
     start = datetime(2026, 11, 18, 18, tzinfo=UTC)
     closed = (AS_OF - start) // HOUR - 1  # the hour from 15:30 to 16:30 is still open

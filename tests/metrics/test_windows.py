@@ -74,9 +74,25 @@ def test_today_follows_yesterday_and_days_add_up(as_of: datetime, zone: str) -> 
 
 @pytest.mark.parametrize(
     "token",
-    ["", "tomorrow", "last_0h", "last_h", "last_337h", "last_29d", "last_-1h", "last_1w", "LAST_1H", "last_1h ",
-     "today\n", "last_٣h", "last_1.5h", "last_01h", "None", "x" * 1000],
-)  # fmt: skip
+    [
+        "",
+        "tomorrow",
+        "last_0h",
+        "last_h",
+        "last_337h",
+        "last_29d",
+        "last_-1h",
+        "last_1w",
+        "LAST_1H",
+        "last_1h ",
+        "today\n",
+        "last_٣h",
+        "last_1.5h",
+        "last_01h",
+        "None",
+        "x" * 1000,
+    ],
+)
 def test_anything_else_is_no_window(token: str) -> None:
     for ask in (lambda: check_window(token), lambda: window_bounds(token, AS_OF, "UTC")):
         with pytest.raises(WindowError, match="expected today, yesterday, last_Nh") as caught:
@@ -90,14 +106,30 @@ def values(**figures: Any) -> WindowValues:
 
 def test_metrics_are_sums_over_sums() -> None:
     window = values(
-        spend_micros=50_000_000, revenue_micros=125_000_000, cogs_micros=30_000_000, orders=4, impressions=20_000,
-        clicks=400, conversions=7,
-    )  # fmt: skip
+        spend_micros=50_000_000,
+        revenue_micros=125_000_000,
+        cogs_micros=30_000_000,
+        orders=4,
+        impressions=20_000,
+        clicks=400,
+        conversions=7,
+    )
     expected = {
-        "spend": "50", "revenue": "125", "profit": "45", "orders": "4", "impressions": "20000", "clicks": "400",
-        "conversions": "7", "roas": "2.5", "cpa": "12.5", "aov": "31.25", "ctr": "0.02", "cvr": "0.01",
-        "cpc": "0.125", "cpm": "2.5",
-    }  # fmt: skip
+        "spend": "50",
+        "revenue": "125",
+        "profit": "45",
+        "orders": "4",
+        "impressions": "20000",
+        "clicks": "400",
+        "conversions": "7",
+        "roas": "2.5",
+        "cpa": "12.5",
+        "aov": "31.25",
+        "ctr": "0.02",
+        "cvr": "0.01",
+        "cpc": "0.125",
+        "cpm": "2.5",
+    }
     assert {name: window.get(name) for name in METRICS} == {name: Decimal(text) for name, text in expected.items()}
 
 

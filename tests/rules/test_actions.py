@@ -27,11 +27,19 @@ def test_what_is_an_action(data: Any, action: Any) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        None, [], "pause", {}, {"kind": None}, {"kind": "start"}, {"kind": ["pause"]}, {"kind": "pause", "percent": 1},
-        {"kind": "scale_budget"}, {"kind": "scale_budget", "percent": 5, "x": 1},
+        None,
+        [],
+        "pause",
+        {},
+        {"kind": None},
+        {"kind": "start"},
+        {"kind": ["pause"]},
+        {"kind": "pause", "percent": 1},
+        {"kind": "scale_budget"},
+        {"kind": "scale_budget", "percent": 5, "x": 1},
         *({"kind": "scale_budget", "percent": p} for p in (0, 101, -100, 10**30, 1.5, 5.0, "5", True, None, [5])),
     ],
-)  # fmt: skip
+)
 def test_what_is_none(data: Any) -> None:
     with pytest.raises(RuleActionError, match=r"^action"):
         parse_action(data)

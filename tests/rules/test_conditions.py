@@ -138,8 +138,12 @@ def test_every_comparison_is_read_even_where_the_answer_is_settled() -> None:
     assert [reading.result for reading in readings] == [True, False, None]
     first = readings[0]
     assert (first.metric, first.window, first.operator, first.threshold, first.value) == (
-        "spend", "today", ">", "1", "10",
-    )  # fmt: skip
+        "spend",
+        "today",
+        ">",
+        "1",
+        "10",
+    )
 
 
 def test_the_windows_of_a_condition_are_those_it_reads() -> None:
@@ -187,9 +191,34 @@ def test_a_mistake_is_named_with_its_path(data: Any, message: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", " ", "2.5 ", "NaN", "sNaN", "Infinity", "-inf", "1e3", "1_000", "２", "1,5", "0x1", "9" * 13, "9" * 5000,
-     "1.1234567", "--1", "+1", 2.5, True, None, [], {}, 10**12, -(10**12), 10**400],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "2.5 ",
+        "NaN",
+        "sNaN",
+        "Infinity",
+        "-inf",
+        "1e3",
+        "1_000",
+        "２",
+        "1,5",
+        "0x1",
+        "9" * 13,
+        "9" * 5000,
+        "1.1234567",
+        "--1",
+        "+1",
+        2.5,
+        True,
+        None,
+        [],
+        {},
+        10**12,
+        -(10**12),
+        10**400,
+    ],
+)
 def test_only_plain_numbers_are_thresholds(value: Any) -> None:
     with pytest.raises(ConditionError, match=r"condition.value: expected a number as text") as caught:
         parse(ROAS | {"value": value})

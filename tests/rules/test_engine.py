@@ -78,9 +78,13 @@ def test_with_missing_hours_nothing_acts_not_even_a_negation(lived: House) -> No
 
 def test_a_rule_of_one_account_leaves_the_others_alone(lived: House) -> None:
     account = AdAccount.objects.create(
-        tenant=lived.tenant, platform="meta", external_id="act_2", name="second", currency="USD",
+        tenant=lived.tenant,
+        platform="meta",
+        external_id="act_2",
+        name="second",
+        currency="USD",
         credential=lived.account.credential,
-    )  # fmt: skip
+    )
     assert len(evaluate(lived, rule(lived, ad_account=lived.account))) == 3
     assert evaluate(lived, rule(lived, ad_account=account)) == []
     assert len(evaluate(lived, rule(lived, ad_account=None))) == 3
@@ -106,10 +110,13 @@ def test_an_ad_set_that_is_paused_or_has_no_budget_of_its_own_gets_no_budget_pro
 @pytest.mark.parametrize(
     ("mode", "risk", "alone"),
     [
-        ("suggestions_only", "low", False), ("auto_low_risk", "low", True), ("auto_low_risk", "medium", False),
-        ("auto_low_risk", "high", False), ("auto_all", "high", True),
+        ("suggestions_only", "low", False),
+        ("auto_low_risk", "low", True),
+        ("auto_low_risk", "medium", False),
+        ("auto_low_risk", "high", False),
+        ("auto_all", "high", True),
     ],
-)  # fmt: skip
+)
 def test_what_may_run_without_a_person(lived: House, mode: str, risk: str, alone: bool) -> None:
     made = rule(lived, mode=AutomationMode(mode), risk_level=RiskLevel(risk))
     assert {proposal.may_run_alone for proposal in proposals(lived, made)} == {alone}
@@ -157,10 +164,14 @@ def test_the_presets_do_what_their_sentences_say(lived: House) -> None:
 @pytest.mark.parametrize(
     ("values", "field"),
     [
-        ({"condition": {"metric": "x"}}, "condition"), ({"condition": []}, "condition"), ({"action": {}}, "action"),
-        ({"priority": 0}, "priority"), ({"priority": 101}, "priority"), ({"mode": "yolo"}, "mode"),
+        ({"condition": {"metric": "x"}}, "condition"),
+        ({"condition": []}, "condition"),
+        ({"action": {}}, "action"),
+        ({"priority": 0}, "priority"),
+        ({"priority": 101}, "priority"),
+        ({"mode": "yolo"}, "mode"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_rule_does_not_validate(house: House, values: dict[str, Any], field: str) -> None:
     bad = Rule(tenant=house.tenant, name="x", **{"condition": SPENDS, "action": RAISE} | values)
     with pytest.raises(ValidationError) as caught:

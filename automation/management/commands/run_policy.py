@@ -108,13 +108,20 @@ def as_json(line: Line, mode: str) -> str:
     """Amounts as whole micros per day, and per hour as text (the daily budget divided by 24)."""
     return json.dumps(
         {
-            "ad_set": line.key, "name": line.name, "mode": mode, "currency": line.currency,
-            "current_daily_micros": line.current_micros, "wanted_daily_micros": line.wanted_micros,
-            "allowed_daily_micros": line.allowed_micros, "allowed_hourly": _hourly(line.allowed_micros),
-            "verdict": line.verdict, "reason": line.reason, "state": line.state or None,
+            "ad_set": line.key,
+            "name": line.name,
+            "mode": mode,
+            "currency": line.currency,
+            "current_daily_micros": line.current_micros,
+            "wanted_daily_micros": line.wanted_micros,
+            "allowed_daily_micros": line.allowed_micros,
+            "allowed_hourly": _hourly(line.allowed_micros),
+            "verdict": line.verdict,
+            "reason": line.reason,
+            "state": line.state or None,
         },
         ensure_ascii=False,
-    )  # fmt: skip
+    )
 
 
 def _hourly(micros: int | None) -> str | None:
@@ -128,7 +135,11 @@ def as_table(lines: list[Line], mode: str) -> Table:
     for line in lines:
         amounts = (line.current_micros, line.wanted_micros, line.allowed_micros)
         table.add_row(
-            line.key, line.name, *(money_text(micros, line.currency) for micros in amounts),
-            _hourly(line.allowed_micros) or "–", " ".join(filter(None, (line.verdict, line.state))), line.reason,
-        )  # fmt: skip
+            line.key,
+            line.name,
+            *(money_text(micros, line.currency) for micros in amounts),
+            _hourly(line.allowed_micros) or "–",
+            " ".join(filter(None, (line.verdict, line.state))),
+            line.reason,
+        )
     return table

@@ -57,12 +57,17 @@ class Command(BursarCommand):
 def as_json(episode: Episode, owner: Tenant) -> str:
     return json.dumps(
         {
-            "start": episode.start.isoformat(), "end": episode.end.isoformat(), "currency": owner.currency,
-            "hours_known": episode.hours_known, "revenue_micros": episode.revenue_micros,
-            "spend_micros": episode.spend_micros, "reward_micros": episode.reward_micros,
-            "would_have": dict(episode.verdicts), "budget_change_micros": episode.budget_change_micros,
+            "start": episode.start.isoformat(),
+            "end": episode.end.isoformat(),
+            "currency": owner.currency,
+            "hours_known": episode.hours_known,
+            "revenue_micros": episode.revenue_micros,
+            "spend_micros": episode.spend_micros,
+            "reward_micros": episode.reward_micros,
+            "would_have": dict(episode.verdicts),
+            "budget_change_micros": episode.budget_change_micros,
         }
-    )  # fmt: skip
+    )
 
 
 def as_table(episodes: list[Episode], owner: Tenant, policy: str) -> Table:
@@ -74,10 +79,11 @@ def as_table(episodes: list[Episode], owner: Tenant, policy: str) -> Table:
         amounts = (episode.revenue_micros, episode.spend_micros, episode.reward_micros)
         table.add_row(
             "Total" if episode.start != episode.end and episode not in episodes else f"{episode.start:%Y-%m-%d}",
-            str(episode.hours_known), *(money_text(micros, owner.currency) for micros in amounts),
+            str(episode.hours_known),
+            *(money_text(micros, owner.currency) for micros in amounts),
             *(str(episode.verdicts[name]) for name in ("allowed", "clamped", "refused", "held")),
             money_text(episode.budget_change_micros, owner.currency),
-        )  # fmt: skip
+        )
     return table
 
 

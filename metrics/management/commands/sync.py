@@ -45,7 +45,7 @@ class Command(BursarCommand):
             pulled = pull(
                 owner, as_of=as_of, history=history, progress=lambda what, n: advance(n if what == "days" else 0)
             )
-        account_slot(owner, as_of=as_of, lookback=history or timedelta(hours=72))
+        account_slot(owner, as_of=as_of, lookback=pulled.lookback(as_of, history or timedelta(hours=72)))
         counts = pulled.counts
         self.stdout.write(f"{owner.slug}: {counts.hours} hours, {counts.orders} orders, {counts.refunds} refunds")
         if pulled.problems:

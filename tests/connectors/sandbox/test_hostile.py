@@ -17,16 +17,52 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=5,
 )
-META_NAMES = ["fields", "limit", "after", "filtering", "effective_status", "time_range", "time_increment", "level",
-              "breakdowns", "date_preset", "ids", "daily_budget", "status", "execution_options", "batch"]  # fmt: skip
-TIKTOK_NAMES = ["fields", "filtering", "page", "page_size", "report_type", "data_level", "dimensions", "metrics",
-                "start_date", "end_date", "adgroup_id", "adgroup_ids", "budget", "scheduled_budget",
-                "operation_status", "advertiser_ids"]  # fmt: skip
+META_NAMES = [
+    "fields",
+    "limit",
+    "after",
+    "filtering",
+    "effective_status",
+    "time_range",
+    "time_increment",
+    "level",
+    "breakdowns",
+    "date_preset",
+    "ids",
+    "daily_budget",
+    "status",
+    "execution_options",
+    "batch",
+]
+TIKTOK_NAMES = [
+    "fields",
+    "filtering",
+    "page",
+    "page_size",
+    "report_type",
+    "data_level",
+    "dimensions",
+    "metrics",
+    "start_date",
+    "end_date",
+    "adgroup_id",
+    "adgroup_ids",
+    "budget",
+    "scheduled_budget",
+    "operation_status",
+    "advertiser_ids",
+]
 TIKTOK_GOOD = {
-    "report_type": "BASIC", "data_level": "AUCTION_ADGROUP", "dimensions": ["adgroup_id", "stat_time_day"],
-    "start_date": "2026-11-01", "end_date": "2026-11-02", "adgroup_id": FIRST_TIKTOK,
-    "adgroup_ids": [FIRST_TIKTOK], "operation_status": "DISABLE", "budget": 50,
-}  # fmt: skip
+    "report_type": "BASIC",
+    "data_level": "AUCTION_ADGROUP",
+    "dimensions": ["adgroup_id", "stat_time_day"],
+    "start_date": "2026-11-01",
+    "end_date": "2026-11-02",
+    "adgroup_id": FIRST_TIKTOK,
+    "adgroup_ids": [FIRST_TIKTOK],
+    "operation_status": "DISABLE",
+    "budget": 50,
+}
 CONTROL_NAMES = ["now", "advance_hours", "fault", "count", "seconds", "platform", "object_id", "field", "value"]
 quietly = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -68,8 +68,10 @@ def test_what_is_paused_above_shows_below(visitor: Visitor) -> None:
     first = ad_sets(visitor)[0]
     visitor.meta_write(first["campaign_id"], status="PAUSED")
     assert visitor.meta(first["id"], fields="status,effective_status") == {
-        "id": first["id"], "status": "ACTIVE", "effective_status": "CAMPAIGN_PAUSED",
-    }  # fmt: skip
+        "id": first["id"],
+        "status": "ACTIVE",
+        "effective_status": "CAMPAIGN_PAUSED",
+    }
     asked = visitor.meta(f"{visitor.account}/adsets", effective_status=["CAMPAIGN_PAUSED"])
     assert next(a["id"] for a in asked["data"]) == first["id"]
 
@@ -106,9 +108,13 @@ def test_hours_are_strings_of_the_accounts_wall_clock_without_pixel_figures(read
 def test_the_days_sum_equals_its_hours_and_knows_purchases(reader: Visitor) -> None:
     span = {"since": "2026-10-28", "until": "2026-11-02"}
     days = reader.meta_all(
-        f"{reader.account}/insights", level="adset", fields="adset_id,spend,actions,action_values",
-        time_range=span, time_increment="1", limit="100",
-    )  # fmt: skip
+        f"{reader.account}/insights",
+        level="adset",
+        fields="adset_id,spend,actions,action_values",
+        time_range=span,
+        time_increment="1",
+        limit="100",
+    )
     by_hours: dict[tuple[str, str], Decimal] = {}
     for row in reader.hours("2026-10-28", "2026-11-02"):
         key = (row["adset_id"], row["date_start"])

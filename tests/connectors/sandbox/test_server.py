@@ -91,9 +91,19 @@ def test_the_credentials_are_those_of_the_first_tenant_and_all_are_listed(reader
 
 @pytest.mark.parametrize(
     "body",
-    [{}, [], {"advance_hours": -1}, {"advance_hours": "1"}, {"advance_hours": 1e9}, {"advance_hours": True},
-     {"now": "2020-01-01T00:00:00Z"}, {"now": "soon"}, {"now": "2026-12-01T00:00:00"}, {"now": "9999-01-01T00:00:00Z"}],
-)  # fmt: skip
+    [
+        {},
+        [],
+        {"advance_hours": -1},
+        {"advance_hours": "1"},
+        {"advance_hours": 1e9},
+        {"advance_hours": True},
+        {"now": "2020-01-01T00:00:00Z"},
+        {"now": "soon"},
+        {"now": "2026-12-01T00:00:00"},
+        {"now": "9999-01-01T00:00:00Z"},
+    ],
+)
 def test_a_clock_that_cannot_be_set_stays(reader: Visitor, body: Any) -> None:
     response = reader.send("POST", "/_control/clock", json=body)
     assert response.status_code == 400
@@ -114,9 +124,13 @@ def test_a_persons_edit_is_booked_as_human_and_bound_to_the_platforms_rules(visi
     row = visitor.control("human_edit", platform="meta", object_id=FIRST_META, field="daily_budget", value=5000)
     assert (row["actor"], row["old"], row["new"]) == ("human", "4000", "5000")
     row = visitor.control(
-        "human_edit", platform="tiktok", account=visitor.advertiser, object_id=FIRST_TIKTOK,
-        field="operation_status", value="DISABLE",
-    )  # fmt: skip
+        "human_edit",
+        platform="tiktok",
+        account=visitor.advertiser,
+        object_id=FIRST_TIKTOK,
+        field="operation_status",
+        value="DISABLE",
+    )
     assert (row["field"], row["new"], row["account"]) == ("operation_status", "DISABLE", visitor.advertiser)
     for bad in (
         {"platform": "meta", "object_id": FIRST_META, "field": "daily_budget", "value": 1},
@@ -216,8 +230,14 @@ def test_faults_hit_what_they_name_count_down_and_can_be_cleared(visitor: Visito
     assert visitor.get("/_control/faults")[0]["count"] == 2
     assert visitor.send("DELETE", "/_control/faults").json() == []
     assert "error" not in visitor.meta(f"{visitor.account}/insights")
-    for bad in ({}, {"fault": "fire"}, {"fault": "slow", "count": 0}, {"fault": "slow", "platform": "x"},
-                {"fault": "slow", "seconds": -1}, {"fault": "slow", "pathh": "x"}):  # fmt: skip
+    for bad in (
+        {},
+        {"fault": "fire"},
+        {"fault": "slow", "count": 0},
+        {"fault": "slow", "platform": "x"},
+        {"fault": "slow", "seconds": -1},
+        {"fault": "slow", "pathh": "x"},
+    ):
         assert visitor.send("POST", "/_control/faults", json=bad).status_code == 400
     assert visitor.send("POST", "/_control/faults", json={"fault": "webhook_late"}).status_code == 200
 
@@ -313,8 +333,11 @@ def test_one_hundred_and_twenty_days_start_fast() -> None:
 def command(*flags: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "manage.py", "sandbox", *flags],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def test_the_command_says_where_it_listens_and_survives_a_kill(tmp_path: Path) -> None:
@@ -342,9 +365,16 @@ def test_the_command_says_where_it_listens_and_survives_a_kill(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     "flags",
-    [("--port", "99999"), ("--seed", "x"), ("--start", "soon"), ("--clock", "-2"), ("--tenants", "0"),
-     ("--state", "/nonexistent/place"), ("--host", "nowhere.invalid")],
-)  # fmt: skip
+    [
+        ("--port", "99999"),
+        ("--seed", "x"),
+        ("--start", "soon"),
+        ("--clock", "-2"),
+        ("--tenants", "0"),
+        ("--state", "/nonexistent/place"),
+        ("--host", "nowhere.invalid"),
+    ],
+)
 def test_bad_flags_end_with_one_clear_line(flags: tuple[str, str]) -> None:
     process = command("--port", "0", "--days", "1", *flags)
     out, errors = process.communicate(timeout=30)

@@ -73,10 +73,14 @@ class Visitor:
 
     def hours(self, first: str, last: str, **params: Any) -> list[dict[str, Any]]:
         return self.meta_all(
-            f"{self.account}/insights", level="adset", fields="adset_id,spend,impressions,clicks,actions",
-            time_range={"since": first, "until": last}, time_increment="1", breakdowns=[HOURLY],
+            f"{self.account}/insights",
+            level="adset",
+            fields="adset_id,spend,impressions,clicks,actions",
+            time_range={"since": first, "until": last},
+            time_increment="1",
+            breakdowns=[HOURLY],
             **{"limit": "500", **params},
-        )  # fmt: skip
+        )
 
     def tiktok(self, path: str, **params: Any) -> Any:
         texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in params.items()}
@@ -91,11 +95,15 @@ class Visitor:
 
     def report(self, first: str, last: str, time_dimension: str = "stat_time_hour", **params: Any) -> Any:
         asked = {
-            "report_type": "BASIC", "service_type": "AUCTION", "data_level": "AUCTION_ADGROUP",
+            "report_type": "BASIC",
+            "service_type": "AUCTION",
+            "data_level": "AUCTION_ADGROUP",
             "dimensions": ["adgroup_id", time_dimension],
             "metrics": ["spend", "impressions", "clicks", "conversion", "total_complete_payment_rate", "reach"],
-            "start_date": first, "end_date": last, "page_size": "1000",
-        }  # fmt: skip
+            "start_date": first,
+            "end_date": last,
+            "page_size": "1000",
+        }
         return self.tiktok("report/integrated/get/", **{**asked, **params})
 
     def graphql(self, query: str, **variables: Any) -> Any:
