@@ -31,8 +31,6 @@ test: install ## every test that the environment allows; see README
 	@tests/run $(ARGS)
 
 check: install lint ## lint, types, floors, migrations, deployment settings
-	@$(RUN) -m mypy .
-	@$(VENV)/bin/lint-imports
 	@tests/check
 
 lint: install

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -128,40 +129,55 @@ def decide(setting: Setting, proposal: Proposal, budgets: tuple[list[Budget], li
 
 
 def _act(setting: Setting, proposal: Proposal) -> Action:
+    """The action of a winner, guarded and routed; one that was blocked is kept as rejected, never live."""
     actor = f"{proposal.source}: {proposal.source_name}"
     decision = decide(setting, proposal, setting.budgets())
+    action = _draft(setting, proposal, decision)
+    if existing := _twin(action):
+        return existing
+    if decision.allowed:
+        supersede_others(action, actor=actor)
+    action.save(force_insert=True)
+    details = {"reason": action.reason, "base": action.base, "target": proposal.target}
+    _log(action, actor, event="proposed", to_state=State.PROPOSED, details=details)
+    _keep_verdicts(action, decision)
+    if not decision.allowed:
+        moved = {"from_state": State.PROPOSED, "to_state": State.REJECTED}
+        _log(action, "guardrails", event=State.REJECTED, details={"note": action.note}, **moved)
+        return action
+    transition(action, State.GUARDED, actor="guardrails", note=decision.reason[:500])
+    return route(action, setting.row)
+
+
+def _draft(setting: Setting, proposal: Proposal, decision: Decision) -> Action:
+    is_budget = proposal.kind == ChangeKind.SET_BUDGET
     action = Action(
         slot=setting.snapshot.as_of - HOUR,
         stage=setting.stage,
         author=setting.author,
-        proposed_micros=int(proposal.target) if proposal.kind == ChangeKind.SET_BUDGET else None,
+        proposed_micros=int(proposal.target) if is_budget else None,
         limits_version=setting.row.version if setting.row else 0,
         may_run_alone=proposal.may_run_alone,
         run_limits=setting.run_limits.as_json() if setting.run_limits else None,
         **_shared(setting, proposal),
     )
-    if decision.allowed and proposal.kind == ChangeKind.SET_BUDGET:
+    if not decision.allowed:
+        action.state, action.note, action.finished_at = State.REJECTED, decision.reason[:500], wall_now()
+    elif is_budget:
         action.target_micros = decision.target_micros
     action.maximum_extra_micros = _maximum_extra(setting, action)
     action.digest = digest_of(action)
-    if existing := _twin(action):
-        return existing
-    if decision.allowed:
-        supersede_others(action, actor=actor)
-    else:  # what was blocked replaces nothing, so it is never live
-        action.state, action.note, action.finished_at = State.REJECTED, decision.reason[:500], wall_now()
-    action.save(force_insert=True)
-    log.append(
-        tenant_id=setting.tenant.pk,
-        event="proposed",
-        actor=actor,
-        action=action,
-        to_state=State.PROPOSED,
-        details={"reason": action.reason, "base": action.base, "target": proposal.target},
-    )
+    return action
+
+
+def _log(action: Action, actor: str, **entry: Any) -> None:
+    log.append(tenant_id=action.tenant_id, actor=actor, action=action, **entry)
+
+
+def _keep_verdicts(action: Action, decision: Decision) -> None:
     Verdict.objects.bulk_create(
         Verdict(
-            tenant=setting.tenant,
+            tenant_id=action.tenant_id,
             action=action,
             position=position,
             guardrail=verdict.guardrail,
@@ -171,19 +187,6 @@ def _act(setting: Setting, proposal: Proposal) -> Action:
         )
         for position, verdict in enumerate(decision.verdicts)
     )
-    if not decision.allowed:
-        log.append(
-            tenant_id=setting.tenant.pk,
-            event=State.REJECTED,
-            actor="guardrails",
-            action=action,
-            from_state=State.PROPOSED,
-            to_state=State.REJECTED,
-            details={"note": action.note},
-        )
-        return action
-    transition(action, State.GUARDED, actor="guardrails", note=decision.reason[:500])
-    return route(action, setting.row)
 
 
 def _twin(action: Action) -> Action | None:

@@ -14,11 +14,12 @@ from accounts.hours import HOUR, day_bounds
 from accounts.models import Ad, AdAccount, AdSet, Alert, Campaign, Store, Tenant
 from connectors.connections import connect_ad_account, connect_store
 from connectors.contracts import HourRecord, OrderRecord
-from metrics import sync
 from metrics.models import HourlyMetric, HourlyMetricRevision, Order, OrderLine, Refund, StoreCoverage, SyncedHour
 from metrics.pull import pull
 from metrics.snapshot import load_snapshot
 from metrics.sync import sync_hours, sync_orders, sync_tree
+from metrics.sync.hours import FIGURES
+from metrics.sync.orders import ORDER_OVERLAP
 from tests.connectors.sandbox.visitor import Visitor
 from tests.factories import AS_OF, House
 from tests.metrics import served
@@ -199,7 +200,7 @@ def test_a_restatement_updates_the_hour_and_keeps_what_was_known_before(box: Vis
         ]
     assert held_hours("meta") == delivered(served.meta_hours(box, FIRST, date(2026, 11, 21)))
     figures = HourlyMetricRevision.objects.order_by("ad_set", "hour", "known_at").values_list(
-        "ad_set", "hour", *sync.FIGURES
+        "ad_set", "hour", *FIGURES
     )
     assert all(one != following for one, following in pairwise(figures)), "a revision that changed nothing"
 
@@ -225,7 +226,7 @@ def test_a_first_pull_that_is_killed_is_completed_by_the_next_one(
     box: Visitor, merchant: Tenant, slices: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("metrics.pull.FIRST_PULL", HISTORY)
-    monkeypatch.setattr(sync, "ORDER_BATCH", 10)
+    monkeypatch.setattr("metrics.sync.orders.ORDER_BATCH", 10)
     with pytest.raises(Killed):
         pull(merchant, as_of=AS_OF, progress=cut_after(slices))
     box.advance(1)
@@ -244,7 +245,7 @@ def test_a_first_pull_that_is_killed_is_completed_by_the_next_one(
 def test_a_kill_between_batches_of_orders_neither_loses_nor_doubles_one(
     box: Visitor, merchant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync, "ORDER_BATCH", 7)
+    monkeypatch.setattr("metrics.sync.orders.ORDER_BATCH", 7)
     store = Store.objects.get()
     since = AS_OF - HISTORY
     for batches in (1, 2, 3):
@@ -336,7 +337,7 @@ def test_orders_whose_attribution_was_not_ready_are_asked_for_again(record: Orde
     for _ in range(2):
         sync_orders(store, Noting(store, []), since=AS_OF - HISTORY, as_of=AS_OF)  # type: ignore[arg-type]
         Order.objects.update(attribution_ready=True)
-    assert asked == [AS_OF - 4 * HOUR, AS_OF - sync.ORDER_OVERLAP]
+    assert asked == [AS_OF - 4 * HOUR, AS_OF - ORDER_OVERLAP]
 
 
 def test_texts_longer_than_a_column_are_cut(record: OrderRecord) -> None:

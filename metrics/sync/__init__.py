@@ -1,0 +1,12 @@
+"""Pulling what happened: the ad tree, the hours that may still change, orders and refunds.
+
+Each function is idempotent and commits in slices (an account day, a batch of orders), so a killed sync
+starts again without loss or doubling. `as_of` is business time: the end of the slot that the sync is for.
+"""
+
+from metrics.sync.counts import SyncCounts
+from metrics.sync.hours import restatement_days, sync_hours
+from metrics.sync.orders import sync_orders
+from metrics.sync.tree import sync_tree
+
+__all__ = ["SyncCounts", "restatement_days", "sync_hours", "sync_orders", "sync_tree"]
