@@ -248,8 +248,12 @@ def people(tenant: Tenant) -> list[tuple[str, str, str]]:
     return logins
 
 
-def newest_slot(box: Sandbox) -> datetime:
-    return hour_of(box.now()) - HOUR
+def newest_slot(box: Sandbox, tenant: Tenant) -> datetime:
+    """The newest closed hour of the market. Raises `DemoError` when the database is further on than that."""
+    slot = hour_of(box.now()) - HOUR
+    if PolicyRun.objects.filter(tenant=tenant, slot__gt=slot).exists():
+        raise DemoError("the database is ahead of the sandbox, whose state is gone: start over with --fresh")
+    return slot
 
 
 def live(tenant: Tenant, box: Sandbox, seconds: float, say: Callable[[str], None]) -> None:

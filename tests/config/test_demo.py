@@ -117,6 +117,14 @@ def test_sqlite_and_postgresql_give_the_same_results(
     assert summaries[0] == summaries[1]
 
 
+def test_a_lost_sandbox_gets_one_clear_line(environment: dict[str, str], tmp_path: Path) -> None:
+    for start in ("2026-11-18T18:00Z", "2026-11-18T12:00Z"):
+        (tmp_path / "demo" / "sandbox.jsonl").unlink(missing_ok=True)
+        process = demo(environment, "--once", "--start", start)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode != 0 and "start over with --fresh" in err
+
+
 def test_a_port_in_use_gets_one_clear_line(environment: dict[str, str]) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         taken.listen()

@@ -13,11 +13,13 @@ from automation.cycle import DEFAULT_POLICY, run_hour
 from automation.reconcile import sweep
 from automation.runner import RunnerError, tenant_for
 from brain.policies import PolicyError, load
+from connectors.errors import ConnectorError
+from metrics.pull import check_reachable
 
 
 class Command(BursarCommand):
     help = "Run one hour of a tenant: sync, account, propose, arbitrate, guard, route. A worker dispatches."
-    errors = (RunnerError, PolicyError, ValueError)
+    errors = (RunnerError, PolicyError, ConnectorError, ValueError)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--tenant", metavar="SLUG", help="which tenant (default: the only one)")
@@ -27,7 +29,9 @@ class Command(BursarCommand):
     def run(self, *, tenant: str | None, slot: str | None, policy: str, **options: Any) -> None:
         load(policy)
         owner = tenant_for(tenant)
-        report = run_hour(owner, parse_slot(slot) if slot else newest_closed_slot(timezone.now()), policy=policy)
+        newest = parse_slot(slot) if slot else newest_closed_slot(timezone.now())
+        check_reachable(owner)
+        report = run_hour(owner, newest, policy=policy)
         for action in report.actions:
             self.stdout.write(f"{action.get_state_display()}: {action.ad_set}: {action.note or action.reason}")
         self.stdout.write(f"{len(report.runs)} runs, {len(report.actions)} actions")

@@ -56,7 +56,7 @@ class Command(BursarCommand):
 
     def _first_hour(self, box: demo.Sandbox) -> Tenant:
         tenant = demo.connect(box)
-        slot = demo.newest_slot(box)
+        slot = demo.newest_slot(box, tenant)
         demo.load_history(tenant, slot + HOUR)
         run_hour(tenant, slot)
         for action in Action.objects.filter(tenant=tenant, state=State.APPROVED):
