@@ -67,7 +67,7 @@ class Command(BursarCommand):
         if problem:
             raise CommandError(f"the platforms' ledger and the action log differ: {problem}")
         self.stdout.write(
-            f"Try:  manage.py run_shadow --episodes 14 --slot {slot:%Y-%m-%dT%H:00Z}\n"
+            f"Try:  .venv/bin/python manage.py run_shadow --episodes 14 --slot {slot:%Y-%m-%dT%H:00Z}\n"
             f"The sandbox is kept in {os.path.relpath(demo.SANDBOX_STATE)}."
         )
         return tenant
