@@ -29,7 +29,7 @@ from automation.guardrails import Decision, guard
 from automation.kill_switch import stop_reason
 from automation.limits import RunLimits, limits_of, scope_ids, values_for, why_outdated
 from automation.models import Action, Approval, Limits, PolicyRun
-from automation.pipeline import index_of
+from automation.pipeline import index_of, needs_approval
 from automation.states import State
 from connectors.connections import connect_ad_account
 from connectors.contracts import AdPlatform, AdSetRecord, DeliveryStatus
@@ -121,8 +121,10 @@ def _why_not(action: Action) -> str:
         return "the action is not what was approved"
     if outdated := why_outdated(action):
         return outdated
-    if action.approvals_required and len(_valid_approvals(action)) < action.approvals_required:
-        return "its approvals are no longer valid"
+    row = limits_of(action.tenant)
+    required = row.approvals_required if row and needs_approval(action, row) else 0
+    if len(_valid_approvals(action)) < max(required, action.approvals_required):
+        return "it has not the approvals that it needs"
     decision = _guard_again(action)
     if not decision.allowed:
         return decision.reason

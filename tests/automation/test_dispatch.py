@@ -15,7 +15,7 @@ from accounts.money import MICROS
 from automation import approvals, kill_switch, reconcile
 from automation.dispatch import claim, dispatch
 from automation.manual import propose_change
-from automation.models import Action, Limits, LogEntry
+from automation.models import Action, Approval, Limits, LogEntry
 from automation.states import State
 from connectors.contracts import Platform
 from metrics.sync import sync_tree
@@ -259,6 +259,14 @@ def test_only_one_of_two_workers_claims(town: Town) -> None:
 def test_everything_is_checked_again_before_the_write(town: Town, spoil: Any) -> None:
     action = approved(town)
     spoil(town, action)
+    dispatch(action.pk)
+    assert reread(action).state == State.REJECTED and town.writes() == []
+
+
+def test_what_needs_people_is_not_written_without_them_however_it_came_to_be_approved(town: Town) -> None:
+    action = approved(town)
+    Approval.objects.all().delete()
+    Action.objects.filter(pk=action.pk).update(approvals_required=0)
     dispatch(action.pk)
     assert reread(action).state == State.REJECTED and town.writes() == []
 
