@@ -27,7 +27,7 @@ from brain.observe import observe
 from brain.policies import Policy, load
 from connectors.connections import connect_ad_account
 from metrics.accounting import account_slot
-from metrics.pull import check_reachable, pull, sources
+from metrics.pull import check_ready, pull, sources
 from metrics.snapshot import DEFAULT_LOOKBACK, Snapshot, load_snapshot
 from rules.proposals import ChangeKind, Proposal, Source
 
@@ -109,9 +109,9 @@ def decide_now(tenant: Tenant, slot: datetime, flags: Flags) -> list[Line]:
     tenant_limits = limit_values(row, flags.mode)
     if row is None or tenant_limits is None:
         raise RunnerError(f"tenant {tenant.slug} has no limits: without a hard cap nothing is decided")
-    check_reachable(tenant)
-    check_canary(tenant, flags.limits.canary or ())
     as_of = slot + HOUR
+    check_ready(tenant, as_of)
+    check_canary(tenant, flags.limits.canary or ())
     pulled = pull(tenant, as_of=as_of)
     if pulled.problems:
         raise RunnerError(pulled.problems[0])

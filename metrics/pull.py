@@ -45,8 +45,12 @@ def sources(tenant: Tenant) -> tuple[list[AdAccount], list[Store]]:
     return list(accounts), list(stores)
 
 
-def check_reachable(tenant: Tenant) -> None:
-    """Ask every source who it is; raises the `ConnectorError` of the first that does not answer."""
+def check_ready(tenant: Tenant, as_of: datetime) -> None:
+    """Ask every source who it is, before anything is stored for the hour that ends at `as_of`.
+
+    Raises `SlotError` when it has not ended, and the `ConnectorError` of the first that does not answer.
+    """
+    check_ended(tenant, as_of)
     accounts, stores = sources(tenant)
     for account in accounts:
         connect_ad_account(account).account()

@@ -8,13 +8,13 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.commands import BursarCommand
-from accounts.hours import newest_closed_slot, parse_slot
+from accounts.hours import HOUR, newest_closed_slot, parse_slot
 from automation.cycle import DEFAULT_POLICY, run_hour
 from automation.reconcile import sweep
 from automation.runner import RunnerError, tenant_for
 from brain.policies import PolicyError, load
 from connectors.errors import ConnectorError
-from metrics.pull import check_reachable
+from metrics.pull import check_ready
 
 
 class Command(BursarCommand):
@@ -30,7 +30,7 @@ class Command(BursarCommand):
         load(policy)
         owner = tenant_for(tenant)
         newest = parse_slot(slot) if slot else newest_closed_slot(timezone.now())
-        check_reachable(owner)
+        check_ready(owner, newest + HOUR)
         report = run_hour(owner, newest, policy=policy)
         for action in report.actions:
             self.stdout.write(f"{action.get_state_display()}: {action.ad_set}: {action.note or action.reason}")

@@ -14,7 +14,7 @@ from accounts.models import Tenant
 from connectors.errors import ConnectorError
 from metrics.accounting import account_slot
 from metrics.progress import progress_bar
-from metrics.pull import check_reachable, days_to_pull, pull
+from metrics.pull import check_ready, days_to_pull, pull
 
 
 class Command(BursarCommand):
@@ -36,7 +36,7 @@ class Command(BursarCommand):
         if not tenants:
             raise ValueError(f"no tenant has the slug {tenant!r}" if tenant else "there is no tenant yet")
         for owner in tenants:
-            check_reachable(owner)
+            check_ready(owner, as_of)
             self._sync(owner, as_of, timedelta(days=days) if days else None)
 
     def _sync(self, owner: Tenant, as_of: Any, history: timedelta | None) -> None:
