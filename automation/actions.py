@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from automation import log
 from automation.models import Action
-from automation.states import FINAL_STATES, MOVES, REPLACEABLE_STATES, State
+from automation.states import FINAL_STATES, LOCKED_STATES, MOVES, REPLACEABLE_STATES, State
 
 SETTLED = (*FINAL_STATES, State.APPLIED, State.CONFLICT)
 
@@ -93,6 +93,7 @@ def supersede_others(action: Action, *, actor: str) -> int:
     return len(older)
 
 
-def in_flight(ad_set_id: Any, kind: str) -> bool:
-    """Whether a write of this kind is under way, or its outcome unclear: nothing else may start."""
-    return Action.objects.filter(ad_set_id=ad_set_id, kind=kind, state__in=(State.DISPATCHING, State.UNKNOWN)).exists()
+def in_flight(ad_set_id: Any, kind: str, *, without: Any = None) -> bool:
+    """Whether a write of this kind (other than `without`) is under way or unclear: nothing else may start."""
+    rows = Action.objects.filter(ad_set_id=ad_set_id, kind=kind, state__in=LOCKED_STATES)
+    return rows.exclude(pk=without).exists()

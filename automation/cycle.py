@@ -98,6 +98,7 @@ def decide_account(tenant: Tenant, account: AdAccount, slot: datetime, *, policy
     as_of = slot + HOUR
     snapshot = load_snapshot(tenant, as_of=as_of)
     row = limits_of(tenant)
+    own = {snapshot.ad_sets[index].id for index in snapshot.of_account(account.pk)}
     with transaction.atomic():
         proposals = [
             proposal
@@ -105,7 +106,7 @@ def decide_account(tenant: Tenant, account: AdAccount, slot: datetime, *, policy
                 *rule_proposals(tenant, snapshot),
                 *policy_proposals(load(policy), policy, snapshot, row),
             )
-            if proposal.ad_set_id in {snapshot.ad_sets[i].id for i in snapshot.of_account(account.pk)}
+            if proposal.ad_set_id in own
         ]
         setting = Setting(tenant, snapshot, run.stage, row, limit_values(row, run.stage), run)
         actions = submit(setting, proposals)

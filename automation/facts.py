@@ -14,6 +14,7 @@ from django.db.models import Q
 from accounts.hours import HOUR
 from accounts.models import AdSet, Campaign, Status, Tenant
 from accounts.money import scale_ppm
+from automation.actions import in_flight
 from automation.guardrails import Facts
 from automation.kill_switch import stop_reason
 from automation.models import Action
@@ -130,7 +131,7 @@ def gather(
         target_micros=change.target_micros,
         is_raise=change.is_raise,
         stop_reason="" if is_replay else stop_reason(tenant.pk),
-        in_flight=not is_replay and _in_flight(ad_set.id, change),
+        in_flight=not is_replay and in_flight(ad_set.id, change.kind, without=change.action_id),
         data_problem=day.problem or ("revenue is not known" if day.revenue_micros is None else ""),
         local_hour=snapshot.as_of.astimezone(ZoneInfo(ad_set.zone)).hour,
         roas=day.get("roas"),
@@ -145,11 +146,6 @@ def gather(
         other_maximum_micros=maximum,
         active_siblings=len(_active(snapshot, account) - _pausing(tenant, change) - {ad_set.id}),
     )
-
-
-def _in_flight(ad_set_id: UUID, change: Change) -> bool:
-    rows = Action.objects.filter(ad_set_id=ad_set_id, kind=change.kind, state__in=LOCKED_STATES)
-    return rows.exclude(pk=change.action_id).exists()
 
 
 def _active(snapshot: Snapshot, indexes: Iterable[int]) -> set[UUID]:

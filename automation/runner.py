@@ -15,9 +15,9 @@ import numpy as np
 
 from accounts.hours import HOUR, day_bounds, local_day
 from accounts.models import AdSet, RolloutStage, Status, Tenant
-from accounts.money import MICROS
 from automation.cycle import ACCOUNT_LOOKBACK, wanted_micros
 from automation.dispatch import dispatch
+from automation.facts import Budget
 from automation.guardrails import Decision, LimitValues
 from automation.limits import LimitError, RunLimits, limit_values, limits_of
 from automation.models import Action, Limits
@@ -28,6 +28,7 @@ from brain.policies import Policy, load
 from connectors.connections import connect_ad_account
 from metrics.accounting import account_slot
 from metrics.pull import check_ready, pull, sources
+from metrics.rewards import Earned, reward_micros
 from metrics.snapshot import DEFAULT_LOOKBACK, Snapshot, load_snapshot
 from rules.proposals import ChangeKind, Proposal, Source
 
@@ -268,13 +269,15 @@ def replay(
     whole = load_snapshot(tenant, as_of=days[-1][1], lookback=days[-1][1] - days[0][0] + DEFAULT_LOOKBACK)
     if not whole.spend_known.any():
         raise RunnerError("no hour of these days is known: run `manage.py sync` first")
-    decider = load(policy)
+    setting = Setting(tenant, whole, RolloutStage.SHADOW, row, limits, is_replay=True)
+    budgets, decider = setting.budgets(), load(policy)
     found = []
     for start, end in days:
         episode = Episode(start, end)
         _add_what_was(episode, whole, tenant)
         for step in range(round((end - start) / HOUR)):
-            _add_what_would_be(episode, whole.cut(start + step * HOUR), tenant, decider, policy, limits, row)
+            then = replace(setting, snapshot=whole.cut(start + step * HOUR))
+            _add_what_would_be(episode, then, budgets, decider, policy)
             progress(1)
         found.append(episode)
     return found
@@ -290,26 +293,28 @@ def _add_what_was(episode: Episode, whole: Snapshot, tenant: Tenant) -> None:
     rows = np.array([episode.start <= hour < episode.end for hour in whole.hours])
     columns = {name: int(column[rows].sum()) for name, column in whole.columns.items()}
     episode.hours_known = int(whole.spend_known[rows].all(axis=1).sum())
-    episode.spend_micros = columns["spend_micros"]
-    episode.revenue_micros = columns["revenue_micros"] - columns["refunds_micros"]
-    profit = episode.revenue_micros - episode.spend_micros - columns["cogs_micros"]
-    episode.reward_micros = profit - episode.spend_micros * tenant.lambda_spend_ppm // MICROS
+    earned = Earned(
+        columns["orders"],
+        columns["revenue_micros"],
+        columns["refunds_micros"],
+        columns["spend_micros"],
+        columns["cogs_micros"],
+    )
+    episode.spend_micros = earned.spend_micros
+    episode.revenue_micros = earned.revenue_micros - earned.refunds_micros
+    episode.reward_micros = reward_micros(earned, tenant.lambda_spend_ppm)
 
 
 def _add_what_would_be(
     episode: Episode,
-    snapshot: Snapshot,
-    tenant: Tenant,
+    setting: Setting,
+    budgets: tuple[list[Budget], list[Budget]],
     decider: Policy,
     policy: str,
-    limits: LimitValues,
-    row: Limits,
 ) -> None:
-    in_scope = scope_of(snapshot, limits)
-    if not in_scope:
+    snapshot, limits = setting.snapshot, setting.limits
+    if limits is None or not (in_scope := scope_of(snapshot, limits)):
         return
-    setting = Setting(tenant, snapshot, RolloutStage.SHADOW, row, limits, is_replay=True)
-    budgets = setting.budgets()
     for index, wanted in wishes(decider, snapshot, in_scope, limits).items():
         current = snapshot.ad_sets[index].daily_budget_micros or 0
         if wanted == current:

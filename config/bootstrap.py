@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import sys
 from pathlib import Path
+
+from accounts.encryption import new_key
 
 ROOT = Path(__file__).resolve().parent.parent
 SANDBOX = "http://127.0.0.1:9400"
@@ -16,11 +17,10 @@ DEMO_LINES = "".join(
 
 
 def content(*, is_demo: bool) -> str:
-    key = base64.b64encode(os.urandom(32)).decode()
     text = (
         "# Written on first use; .env.example documents every variable. Keep it secret, keep a copy.\n"
         f"SECRET_KEY={secrets.token_urlsafe(60)}\n"
-        f"FIELD_ENCRYPTION_KEYS=k1:{key}\n"
+        f"FIELD_ENCRYPTION_KEYS={new_key('k1')}\n"
     )
     if is_demo:
         text += (

@@ -147,9 +147,3 @@ def _pull_store(store: Store, as_of: datetime, history: timedelta | None, progre
 def days_to_pull(tenant: Tenant, history: timedelta) -> int:
     """Account days that a backfill of `history` reads, for a progress bar."""
     return len(sources(tenant)[0]) * (history // timedelta(days=1) + 1)
-
-
-def newest_known_hour(account: AdAccount) -> datetime | None:
-    """Business time of an account: the start of the newest hour that was read whole."""
-    hour: datetime | None = account.synced_hours.order_by("-hour").values_list("hour", flat=True).first()
-    return hour

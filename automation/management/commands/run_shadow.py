@@ -75,10 +75,11 @@ def as_table(episodes: list[Episode], owner: Tenant, policy: str) -> Table:
     headings = ("Day", "Hours known", "Revenue", "Spend", "Reward", "Allowed", "Clamped", "Refused", "Held", "Budgets")
     for name in headings:
         table.add_column(name, justify="right")
-    for episode in [*episodes, total(episodes)]:
+    rows = [(f"{episode.start:%Y-%m-%d}", episode) for episode in episodes]
+    for label, episode in [*rows, ("Total", total(episodes))]:
         amounts = (episode.revenue_micros, episode.spend_micros, episode.reward_micros)
         table.add_row(
-            "Total" if episode.start != episode.end and episode not in episodes else f"{episode.start:%Y-%m-%d}",
+            label,
             str(episode.hours_known),
             *(money_text(micros, owner.currency) for micros in amounts),
             *(str(episode.verdicts[name]) for name in ("allowed", "clamped", "refused", "held")),
