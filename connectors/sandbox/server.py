@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import socket
 import threading
 import time
@@ -215,6 +216,7 @@ def running_sandbox(
 
 def serve(sandbox: Sandbox, announce: Any) -> None:
     """Announce the address and serve until interrupted."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the shell that started us ignores it
     announce(f"sandbox listening on {sandbox.url}")
     try:
         sandbox.server.serve_forever()

@@ -41,7 +41,8 @@ class Command(BursarCommand):
 
     def run(self, *, once: bool, fresh: bool, seconds: float, port: int, **options: Any) -> None:
         self.console = Console(file=self.stdout, width=110)  # type: ignore[arg-type]
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for stop in (signal.SIGINT, signal.SIGTERM):  # also where the shell that started us ignores them
+            signal.signal(stop, signal.default_int_handler)
         if fresh:
             demo.start_over()
         demo.prepare_database()
