@@ -1,4 +1,4 @@
-"""The control endpoints under `/_control/`: credentials, clock, ledger, faults, human edits, hidden truth."""
+"""The control endpoints under `/_control/`: credentials, clock, ledger, faults, tokens, human edits, truth."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
-
 from connectors.sandbox.answers import Request, Response, answer, loads
 from connectors.sandbox.faults import Faults
+from connectors.sandbox.faults import read as read_fault
+from connectors.sandbox.meta import MISHAPS
 from connectors.sandbox.meta import Face as MetaFace
 from connectors.sandbox.meta_fields import MetaError
 from connectors.sandbox.tenants import Account
 from connectors.sandbox.tiktok import Face as TikTokFace
-from connectors.sandbox.tiktok_writes import TikTokError
+from connectors.sandbox.tiktok_terms import TikTokError
 from connectors.sandbox.world import MAX_ADVANCE_HOURS, World
 
 PREFIX = "/_control/"
@@ -31,8 +31,9 @@ class ControlError(Exception):
 
 
 class Control:
-    def __init__(self, world: World, faults: Faults, editors: dict[str, Editor]) -> None:
-        self._world, self._faults, self._editors = world, faults, editors
+    def __init__(self, world: World, faults: Faults, meta: MetaFace, tiktok: TikTokFace) -> None:
+        self._world, self._faults, self._meta = world, faults, meta
+        self._editors: dict[str, Editor] = {"meta": meta, "tiktok": tiktok}
         self._table: dict[tuple[str, str], Callable[[Request], Any]] = {
             ("GET", "credentials"): lambda request: self._credentials(),
             ("GET", "clock"): lambda request: self._clock(),
@@ -41,6 +42,7 @@ class Control:
             ("GET", "faults"): lambda request: self._faults.waiting(),
             ("POST", "faults"): self._add_fault,
             ("DELETE", "faults"): self._clear_faults,
+            ("POST", "token"): self._amend_token,
             ("POST", "human_edit"): self._human_edit,
             ("GET", "truth"): self._truth,
         }
@@ -61,14 +63,14 @@ class Control:
         return {**each[0], "tenants": each}
 
     def _tenant(self, tenant: int) -> dict[str, Any]:
-        mine = {a.platform: a for a in self._world.accounts.values() if a.tenant == tenant}
+        meta, tiktok = self._world.accounts_of(tenant, "meta"), self._world.accounts_of(tenant, "tiktok")
         shop = self._world.shops[tenant]
         return {
             "name": shop.name,
             "currency": shop.currency,
             "timezone": shop.zone,
-            "meta": {"account_id": mine["meta"].id, **_app(mine["meta"])},
-            "tiktok": {"advertiser_id": mine["tiktok"].id, **_app(mine["tiktok"])},
+            "meta": {"account_id": meta[0].id, **_several("account_ids", meta), **_app(meta[0])},
+            "tiktok": {"advertiser_id": tiktok[0].id, **_several("advertiser_ids", tiktok), **_app(tiktok[0])},
             "shopify": {
                 "shop": shop.domain,
                 "access_token": shop.token,
@@ -97,15 +99,51 @@ class Control:
         return self._clock()
 
     def _add_fault(self, request: Request) -> list[dict[str, Any]]:
+        body = _object(request)
         try:
-            self._faults.add(_object(request))
+            if str(body.get("fault")) in MISHAPS:
+                self._befall(body)
+            else:
+                self._faults.add(body)
         except ValueError as error:
             raise ControlError(str(error)) from error
         return self._faults.waiting()
 
+    def _befall(self, body: dict[str, Any]) -> None:
+        """A fault inside Meta's answers, which the face keeps until a request comes that it can befall."""
+        fault = read_fault({**body, "fault": "server_error"})
+        if fault.platform not in ("", "meta") or fault.path or fault.method:
+            raise ValueError(f"{body['fault']} is Meta's own and knows only a count")
+        for _ in range(fault.count):
+            self._meta.disturb(body["fault"])
+
     def _clear_faults(self, request: Request) -> list[dict[str, Any]]:
         self._faults.clear()
         return []
+
+    def _amend_token(self, request: Request) -> dict[str, Any]:
+        """End or narrow one token, as time or the merchant would."""
+        body = _object(request)
+        asked = set(body) - {"platform", "access_token"}
+        logins = self._world.logins
+        token = logins.find(str(body.get("platform")), str(body.get("access_token")))
+        if token is None:
+            raise ControlError("no such token on this platform", 404)
+        if asked == {"revoke"} and body["revoke"] is True:
+            logins.revoke(token.platform, token.text)
+        elif asked == {"expire"} and body["expire"] is True:
+            token = logins.expire(token)
+        elif asked == {"scopes"} and _texts(body["scopes"]):
+            token = logins.narrow(token, body["scopes"])
+        else:
+            raise ControlError('send one of "expire": true, "revoke": true, "scopes": [names]')
+        return {
+            "platform": token.platform,
+            "tenant": token.tenant,
+            "scopes": token.scopes,
+            "expires_at": token.expires_at.isoformat() if token.expires_at else None,
+            "revoked": logins.find(token.platform, token.text) is None,
+        }
 
     def _human_edit(self, request: Request) -> dict[str, Any]:
         body = _object(request)
@@ -130,9 +168,12 @@ class Control:
         text = request.args.get("hours", "0")
         if not re.fullmatch("[0-9]{1,6}", text):
             raise ControlError("hours must be a whole number")
-        spend = np.sum([hour.spend_micros for hour in market.history], axis=0)
-        value = np.sum([hour.value_micros for hour in market.history], axis=0)
-        purchases = np.sum([hour.purchases for hour in market.history], axis=0)
+        every = range(len(self._world.columns))
+        spend, value, purchases = (
+            market.known(name, every, 0, len(market.history)).sum(axis=0)
+            for name in ("spend_micros", "value_micros", "purchases")
+        )
+        cvr = p.cvr
         ad_sets = [
             {
                 "platform": o.platform,
@@ -142,7 +183,7 @@ class Control:
                 "scale_per_day": float(p.scale[o.column]),
                 "cpm": float(p.cpm[o.column]),
                 "ctr": float(p.ctr[o.column]),
-                "cvr": float(p.cvr[o.column]),
+                "cvr": float(cvr[o.column]),
                 "spend_micros": int(spend[o.column]),
                 "revenue_micros": int(value[o.column]),
                 "purchases": int(purchases[o.column]),
@@ -165,7 +206,16 @@ class Control:
                 "revenue_micros": int(hour.value_micros[column]),
             }
             for number, hour in newest
+            if column < len(hour.spend_micros)
         ]
+
+
+def _several(name: str, accounts: list[Account]) -> dict[str, list[str]]:
+    return {name: [account.id for account in accounts]} if len(accounts) > 1 else {}
+
+
+def _texts(given: Any) -> bool:
+    return isinstance(given, list) and all(isinstance(each, str) for each in given)
 
 
 def _app(account: Account) -> dict[str, str]:

@@ -3,19 +3,22 @@
 One step is one UTC hour, counted in hours since 1970. Arrays have one column per ad set (n); shops have one
 per tenant (t). Money inside is a float in currency units and leaves as integers: micros for spend, and
 quanta (cents, or whole units where a currency has none) for prices. The same seed and the same calls give
-the same figures, however the hours are cut into calls, and a change of one ad set leaves the luck of the
-others untouched.
+the same figures, however the hours are cut into calls, and a change of one ad set, or a new one, leaves the
+luck of the others untouched.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
+
+from connectors.sandbox.luck import HourLuck, generosity
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -24,6 +27,9 @@ Flags = NDArray[np.bool_]
 HOUR = 3600
 LUCK = 6  # uniforms handed on with each purchase, for what the market does not care about
 _PURCHASE_DRAWS = 9
+_CLAIMED_UNSEEN = 0.1  # of the purchases that no ad brought; some platform claims them all the same
+_CLAIMED_LATE = 0.12  # of the others; a platform claims them for a click of 7 to 28 days ago
+_SLOTS = 90  # an ad set created later claims one slot of what the first ones leave
 
 TRAFFIC = np.array([2, 1, 1, 1, 1, 2, 3, 4, 5, 5, 5, 5, 6, 6, 5, 5, 5, 6, 7, 8, 9, 9, 7, 4], dtype=float)
 TRAFFIC /= TRAFFIC.sum()
@@ -63,8 +69,20 @@ class Parameters:
         return np.asarray(self.roas * cost_per_click / self.basket[self.tenant])
 
 
+class Column(NamedTuple):
+    """What stays hidden about one ad set; the same fields as in `Parameters`."""
+
+    tenant: int
+    is_meta: bool
+    budget: float
+    roas: float
+    scale: float
+    cpm: float
+    ctr: float
+
+
 class Hour(NamedTuple):
-    """What truly happened in one hour, per ad set; purchases and value belong to the hour of the click."""
+    """What truly happened in one hour, per ad set there was; purchases and value belong to the click's hour."""
 
     spend_micros: Ints
     impressions: Ints
@@ -75,7 +93,11 @@ class Hour(NamedTuple):
 
 
 class Purchases(NamedTuple):
-    """Purchases that follow from one hour; `source` is an ad set, or n + tenant for one no ad brought."""
+    """Purchases that follow from one hour; `source` is an ad set, or -1 for one that no ad brought.
+
+    `late_by` is the ad set whose platform claims the purchase for a click in `late_hour`, more than seven days
+    before it; such a claim counts in the longest attribution window alone. -1 for none.
+    """
 
     source: Ints
     tenant: Ints
@@ -87,7 +109,24 @@ class Purchases(NamedTuple):
     value_micros: Ints
     claimed_by: Ints  # the ad set whose platform claims it, -1 for none
     claimed_at: Ints  # epoch seconds
+    late_by: Ints
+    late_hour: Ints
     luck: Floats  # (k, LUCK)
+
+
+_STATE: dict[str, float | bool] = {  # what an ad set starts with, by name of the array
+    "budget": 0.0,
+    "active": False,
+    "spent_today": 0.0,
+    "_allowance": 0.0,
+    "_spent_week": 0.0,
+    "_nominal_week": 0.0,
+    "_generosity": 1.0,
+    "_fatigue": 0.0,
+    "_drift": 0.0,
+    "_on": 0.0,
+    "_seen": 0.0,
+}
 
 
 class Market:
@@ -97,6 +136,7 @@ class Market:
         p = parameters
         n = len(p.tenant)
         self.parameters = p
+        self.planted = n  # ad sets there from the start draw their luck together, later ones each their own
         self.first_hour = self.hour = first_hour
         self.history: list[Hour] = []
         self.purchases: list[Purchases] = []
@@ -113,10 +153,34 @@ class Market:
         self._drift = np.zeros(n)
         self._on = np.zeros(n)
         self._seen = np.zeros(n)
-        bend = p.budget / p.scale
-        self._usual_efficiency = np.log1p(bend) / bend
-        self._cvr = p.cvr
+        self._derive()
         self._begin_day()
+
+    def _derive(self) -> None:
+        bend = self.parameters.budget / self.parameters.scale
+        self._usual_efficiency = np.log1p(bend) / bend
+        self._cvr = self.parameters.cvr
+
+    def grow(self, column: Column) -> int:
+        """Take in one more ad set, off and without a budget at first; returns its place."""
+        p = self.parameters
+        place = len(p.tenant)
+        longer: dict[str, Any] = {name: np.append(getattr(p, name), value) for name, value in column._asdict().items()}
+        self.parameters = replace(p, **longer)
+        for name, first in _STATE.items():
+            setattr(self, name, np.append(getattr(self, name), first))
+        self._derive()
+        return place
+
+    def known(self, name: str, columns: Sequence[int], first: int, end: int) -> NDArray[Any]:
+        """(hours, columns) of one field of `Hour`, 0 for hours before an ad set existed. `columns` ascend."""
+        wanted = np.asarray(columns, dtype=np.int64)
+        parts = [getattr(hour, name) for hour in self.history[first:end]]
+        table = np.zeros((len(parts), len(wanted)), dtype=parts[0].dtype if parts else float)
+        for row, part in zip(table, parts, strict=True):
+            there = int(np.searchsorted(wanted, len(part)))
+            row[:there] = part[wanted[:there]]
+        return table
 
     def set_delivery(self, budget: Floats, active: Flags, elapsed: float = 0.0) -> None:
         """New daily budgets (currency units) and switches, `elapsed` (0 to 1) into the current hour.
@@ -139,8 +203,8 @@ class Market:
     def step(self) -> Purchases:
         """Close the current hour and return the purchases that it caused."""
         p = self.parameters
-        rng = np.random.default_rng([p.seed, self.hour])
-        noise = rng.standard_normal((5, len(p.tenant)))
+        luck = HourLuck(p.seed, self.hour, self.planted, len(p.tenant), len(p.zones))
+        noise = luck.noise()
         traffic, _, buying = self._local_hour()
         spend_micros = self._spend(noise[0])
         spend = spend_micros / 1e6
@@ -150,7 +214,7 @@ class Market:
         impressions = _counts(spend * 1000 / p.cpm * efficiency**0.3 * np.exp(0.05 * noise[1]), noise[2])
         clicks = np.minimum(_counts(impressions * p.ctr * mood, noise[3]), impressions)
         wanted = clicks * self._cvr * efficiency**0.7 * buying * np.sqrt(mood)
-        bought = self._buy(np.concatenate([wanted, p.organic * self._organic_mood()]), spend_micros)
+        bought = self._buy(np.concatenate([wanted, p.organic * self._organic_mood()]), spend_micros, luck)
         self._keep(spend_micros, impressions, clicks, bought, noise[4])
         self._fatigue += 0.02 * spend / p.budget - self._fatigue / 480
         self._drift = self._drift * (1 - 1 / 240) + 0.012 * noise[4]
@@ -192,7 +256,7 @@ class Market:
         self.spent_today = np.where(fresh, 0.0, self.spent_today)
         self._allowance = np.where(fresh & ~midday_start, self.budget, self._allowance)
         ceiling = np.where(p.is_meta, 1.5, 1.0)
-        noise = np.random.default_rng([p.seed, self.hour, 2]).standard_normal(len(p.tenant))
+        noise = generosity(p.seed, self.hour, self.planted, len(p.tenant))
         self._generosity = np.where(fresh, np.clip(np.exp(0.12 * noise), 0.85, ceiling), self._generosity)
         self._days = days
 
@@ -210,22 +274,22 @@ class Market:
         quantum = p.quantum_micros[p.tenant]
         return np.asarray(np.floor(spend * 1e6 / quantum).astype(np.int64) * quantum)
 
-    def _buy(self, wanted: Floats, spend_micros: Ints) -> Purchases:
+    def _buy(self, wanted: Floats, spend_micros: Ints, luck: HourLuck) -> Purchases:
         p = self.parameters
-        rng = np.random.default_rng([p.seed, self.hour, 1])
-        counts = _poisson(wanted, rng.random(len(wanted)))
+        counts = _poisson(wanted, luck.chances())
         most = int(counts.max(initial=0))
-        draws = rng.random((most, len(wanted), _PURCHASE_DRAWS + LUCK))
-        nth, source = np.nonzero(np.arange(most)[:, None] < counts)
-        u = draws[nth, source]
-        n = len(p.tenant)
-        tenant = np.concatenate([p.tenant, np.arange(len(p.zones))])[source]
+        draws = luck.purchases(most, _PURCHASE_DRAWS + LUCK)
+        nth, lane = np.nonzero(np.arange(most)[:, None] < counts)
+        u = draws[nth, lane]
+        source = np.where(lane < len(p.tenant), lane, -1)
+        tenant = np.concatenate([p.tenant, np.arange(len(p.zones))])[lane]
         products, quantities, discount, value = self._baskets(tenant, u)
-        slow = (source < n) & (u[:, 0] > 0.6)
+        slow = (source >= 0) & (u[:, 0] > 0.6)
         delay = np.where(slow, np.minimum(-14 * np.log1p(-u[:, 1]), 144), u[:, 1])
         created = (self.hour + 1) * HOUR + (delay * HOUR).astype(np.int64)
         claimed_by = self._claims(source, tenant, u[:, 6], spend_micros)
         claimed_at = self._claim_times(claimed_by, created, u[:, 7], u[:, 8])
+        late_by, late_hour = self._late_claims(source, claimed_by, tenant, created, u[:, 7], u[:, 8])
         hour = np.full(len(source), self.hour)
         return Purchases(
             source,
@@ -238,6 +302,8 @@ class Market:
             value,
             claimed_by,
             claimed_at,
+            late_by,
+            late_hour,
             u[:, _PURCHASE_DRAWS:],
         )
 
@@ -252,13 +318,32 @@ class Market:
 
     def _claims(self, source: Ints, tenant: Ints, u: Floats, spend_micros: Ints) -> Ints:
         """Pixels miss a tenth of what ads sell, and platforms claim some of what they did not."""
-        n = len(self.parameters.tenant)
-        claimed = np.where((source < n) & (u < 0.9), source, -1)
-        for k in np.nonzero((source >= n) & (u < 0.1))[0]:
-            spending = np.nonzero((self.parameters.tenant == tenant[k]) & (spend_micros > 0))[0]
-            if len(spending):
-                claimed[k] = spending[int(u[k] * 10 * len(spending))]
+        claimed = np.where((source >= 0) & (u < 0.9), source, -1)
+        for k in np.nonzero(source < 0)[0]:
+            claimed[k] = self._claimant(tenant[k], u[k], _CLAIMED_UNSEEN, spend_micros)
         return claimed
+
+    def _late_claims(
+        self, source: Ints, claimed_by: Ints, tenant: Ints, created: Ints, u: Floats, v: Floats
+    ) -> tuple[Ints, Ints]:
+        """Of what nobody claims, some had a click a week or more ago: whose, and in which hour."""
+        clicked = created // HOUR - 7 * 24 - 1 - (v * 20 * 24).astype(np.int64)
+        late = np.full(len(source), -1)
+        for k in np.nonzero((source < 0) & (claimed_by < 0) & (clicked >= self.first_hour))[0]:
+            clicks = self.history[clicked[k] - self.first_hour].clicks
+            late[k] = self._claimant(tenant[k], u[k], _CLAIMED_LATE, clicks)
+        return late, clicked
+
+    def _claimant(self, tenant: int, u: float, share: float, active: Ints) -> int:
+        """Who claims a purchase that no ad brought: below `share` of `u` one of the first ad sets, above it a
+        later one if `u` falls into its slot, so that a new ad set takes nothing from the others; -1 for nobody."""
+        able = (active > 0) & (self.parameters.tenant[: len(active)] == tenant)
+        if u < share:
+            first = np.nonzero(able[: self.planted])[0]
+            return int(first[min(int(u * (1 / share) * len(first)), len(first) - 1)]) if len(first) else -1
+        slot = int((u - share) / (1 - share) * _SLOTS)
+        later = np.nonzero(able[self.planted + slot :: _SLOTS])[0]
+        return int(self.planted + slot + later[0] * _SLOTS) if len(later) else -1
 
     def _claim_times(self, claimed_by: Ints, created: Ints, u: Floats, v: Floats) -> Ints:
         """Meta tells over hours; TikTok within an hour, or with the next correction at 12:00 UTC."""
@@ -269,9 +354,9 @@ class Market:
 
     def _keep(self, spend: Ints, impressions: Ints, clicks: Ints, bought: Purchases, noise: Floats) -> None:
         n = len(self.parameters.tenant)
-        purchases = np.bincount(bought.source, minlength=n)[:n].astype(np.int64)
+        from_ads = bought.source >= 0
+        purchases = np.bincount(bought.source[from_ads], minlength=n).astype(np.int64)
         value = np.zeros(n, dtype=np.int64)
-        from_ads = bought.source < n
         np.add.at(value, bought.source[from_ads], bought.value_micros[from_ads])
         shortfall = np.minimum(0.02 * np.abs(noise), 0.05)
         self.history.append(Hour(spend, impressions, clicks, purchases, value, shortfall))

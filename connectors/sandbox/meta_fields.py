@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
 from connectors.sandbox import reports
-from connectors.sandbox.answers import loads
 from connectors.sandbox.currencies import meta_unit_micros
+from connectors.sandbox.meta_creative import CREATIVE, creative_of
+from connectors.sandbox.meta_errors import MetaError as MetaError
+from connectors.sandbox.meta_selection import Field, field_list
+from connectors.sandbox.meta_session import Node, Params
 from connectors.sandbox.tenants import Account, AdObject
 from connectors.sandbox.world import World
 
 Reader = Callable[[World, Any], Any]
 
+NODE_TYPES = {
+    "account": "AdAccount",
+    "campaign": "AdCampaignGroup",
+    "ad_set": "AdCampaign",
+    "ad": "Adgroup",
+    "creative": "AdCreative",
+}
+GONE = ("DELETED", "ARCHIVED")
+WITHOUT_CAP = "LOWEST_COST_WITHOUT_CAP"
+WITH_AMOUNT = ("LOWEST_COST_WITH_BID_CAP", "COST_CAP")
+WITH_FLOOR = "LOWEST_COST_WITH_MIN_ROAS"
+BID_STRATEGIES = (WITHOUT_CAP, *WITH_AMOUNT, WITH_FLOOR)
+PURCHASES_TO_LEARN = 50
 
-class MetaError(Exception):
-    """An error in Meta's terms. `label` is how the ledger names it: `code` or `code/subcode`."""
-
-    def __init__(
-        self,
-        code: int,
-        message: str,
-        subcode: int = 0,
-        *,
-        blame: str = "",
-        status: int = 400,
-        transient: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.code, self.subcode, self.message = code, subcode, message
-        self.blame, self.status, self.transient = blame, status, transient
-
-    @property
-    def label(self) -> str:
-        return f"{self.code}/{self.subcode}" if self.subcode else str(self.code)
-
+# Meta's own numbers for time zones, for those that the demo tenants live in.
+TIMEZONE_IDS = {"America/New_York": 7, "America/Sao_Paulo": 25, "Europe/Berlin": 47, "Europe/London": 58}
 
 # The floor of an ad set's daily budget, in Meta's units (one US dollar or about as much).
 _MINIMUM_UNITS = {"JPY": 150, "BRL": 500}
@@ -46,45 +42,93 @@ def minimum_units(currency: str) -> int:
     return _MINIMUM_UNITS.get(currency, 100)
 
 
-def _time(world: World, thing: AdObject | Account, moment: datetime) -> str:
+def unit_of(world: World, thing: AdObject) -> int:
+    """Micros in one of Meta's units of the object's money."""
+    return meta_unit_micros(world.accounts[thing.account].currency)
+
+
+def carries_budget(thing: AdObject) -> bool:
+    return bool(thing.daily_budget or thing.lifetime_budget)
+
+
+def bid_strategy(world: World, thing: AdObject) -> str | None:
+    """The strategy in force: a campaign that carries the budget sets it for its ad sets."""
+    if thing.kind == "campaign" and not carries_budget(thing):
+        return None
+    above = world.objects.get(thing.parent)
+    owner = above if above is not None and carries_budget(above) else thing
+    return str(owner.extra.get("bid_strategy") or WITHOUT_CAP)
+
+
+def spent_micros(world: World, thing: Node) -> int:
+    """Spend of the object's whole life, as Meta knows it now."""
+    account = thing if isinstance(thing, Account) else world.accounts[thing.account]
+    mine = world.account_objects(account.id, "ad_set")
+    if isinstance(thing, AdObject):
+        mine = [o for o in mine if thing.id in (o.id, o.parent)]
+    days = (date(1970, 1, 1), world.now.astimezone(world.zone(account)).date())
+    found = reports.rows(world, account, mine, days, level="account", by_day=False, by_hour=False)
+    return found[0].figures.spend if found else 0
+
+
+def effective_status(world: World, thing: AdObject) -> str:
+    """What the object really does, with what stands above it."""
+    parent = world.objects.get(thing.parent)
+    above = effective_status(world, parent) if parent is not None else "ACTIVE"
+    if thing.status in GONE:
+        return thing.status
+    if above in GONE:
+        return above
+    if thing.status != "ACTIVE":
+        return thing.status
+    if above == "CAMPAIGN_PAUSED":
+        return above
+    if parent is not None and above == "PAUSED":
+        return "CAMPAIGN_PAUSED" if parent.kind == "campaign" else "ADSET_PAUSED"
+    return "WITH_ISSUES" if thing.extra.get("issues_info") else "ACTIVE"
+
+
+def _time(world: World, thing: Node, moment: datetime) -> str:
     account = thing if isinstance(thing, Account) else world.accounts[thing.account]
     return moment.astimezone(world.zone(account)).strftime("%Y-%m-%dT%H:%M:%S%z")
-
-
-def _units(world: World, thing: AdObject, micros: int | None) -> str:
-    return str((micros or 0) // meta_unit_micros(world.accounts[thing.account].currency))
 
 
 def _budget(name: str) -> Reader:
     """A budget as a string; "0" for the unused kind; absent on a campaign that carries none."""
 
     def read_budget(world: World, thing: AdObject) -> str | None:
-        if thing.kind == "campaign" and not (thing.daily_budget or thing.lifetime_budget):
+        if thing.kind == "campaign" and not carries_budget(thing):
             return None
-        return _units(world, thing, getattr(thing, name))
+        return str((getattr(thing, name) or 0) // unit_of(world, thing))
 
     return read_budget
 
 
 def _budget_remaining(world: World, thing: AdObject) -> str:
-    if thing.kind == "ad_set":
-        spent = round(float(world.market.spent_today[thing.column]) * 1e6)
+    if thing.lifetime_budget:
+        spent = spent_micros(world, thing)
     else:
-        columns = [child.column for child in world.children[thing.id]]
+        columns = [thing.column] if thing.kind == "ad_set" else [child.column for child in world.children[thing.id]]
         spent = round(float(world.market.spent_today[columns].sum()) * 1e6)
-    return _units(world, thing, max((thing.daily_budget or thing.lifetime_budget or 0) - spent, 0))
+    left = max((thing.daily_budget or thing.lifetime_budget or 0) - spent, 0)
+    return str(left // unit_of(world, thing))
 
 
-def _effective(world: World, thing: AdObject) -> str:
-    parent = world.objects.get(thing.parent)
-    if thing.status != "ACTIVE" or parent is None:
-        return thing.status
-    above = _effective(world, parent)
-    if above == "ACTIVE":
-        return "ACTIVE"
-    if above == "CAMPAIGN_PAUSED" or parent.kind == "campaign":
-        return "CAMPAIGN_PAUSED"
-    return "ADSET_PAUSED"
+def _learning(world: World, thing: AdObject) -> dict[str, Any]:
+    since = thing.learning_since or thing.created
+    return {
+        "status": "LEARNING" if world.in_learning(thing) else "SUCCESS",
+        "attribution_windows": ["7d_click", "1d_view"],
+        "last_sig_edit_ts": int(since.timestamp()),
+    }
+
+
+def _bid_amount(world: World, thing: AdObject) -> Any:
+    return thing.extra.get("bid_amount") if bid_strategy(world, thing) in WITH_AMOUNT else None
+
+
+def _bid_constraints(world: World, thing: AdObject) -> Any:
+    return thing.extra.get("bid_constraints") if bid_strategy(world, thing) == WITH_FLOOR else None
 
 
 def _offset(world: World, account: Account) -> float:
@@ -92,11 +136,17 @@ def _offset(world: World, account: Account) -> float:
     return offset.total_seconds() / 3600 if offset is not None else 0.0
 
 
-def _amount_spent(world: World, account: Account) -> str:
-    ad_sets = world.account_objects(account.id, "ad_set")
-    days = (date(1970, 1, 1), world.now.astimezone(world.zone(account)).date())
-    found = reports.rows(world, account, ad_sets, days, level="account", by_day=False, by_hour=False)
-    return str((found[0].figures.spend if found else 0) // meta_unit_micros(account.currency))
+def extra(name: str, otherwise: Any = None) -> Reader:
+    """A field that the world keeps in Meta's own words."""
+    return lambda w, o: o.extra.get(name, otherwise)
+
+
+def always(known: Any) -> Reader:
+    return lambda w, o: known
+
+
+def _extras(*names: str) -> dict[str, Reader]:
+    return {name: extra(name) for name in names}
 
 
 ACCOUNT: dict[str, Reader] = {
@@ -104,13 +154,21 @@ ACCOUNT: dict[str, Reader] = {
     "account_id": lambda w, a: a.id.removeprefix("act_"),
     "name": lambda w, a: a.name,
     "currency": lambda w, a: a.currency,
+    "timezone_id": lambda w, a: TIMEZONE_IDS.get(a.zone),
     "timezone_name": lambda w, a: a.zone,
     "timezone_offset_hours_utc": _offset,
-    "account_status": lambda w, a: 1,
+    "account_status": always(1),
+    "disable_reason": always(0),
     "min_daily_budget": lambda w, a: minimum_units(a.currency),
-    "amount_spent": _amount_spent,
-    "balance": lambda w, a: "0",
-    "spend_cap": lambda w, a: "0",
+    "min_campaign_group_spend_cap": lambda w, a: str(minimum_units(a.currency) * 100),
+    "amount_spent": lambda w, a: str(spent_micros(w, a) // meta_unit_micros(a.currency)),
+    "balance": always("0"),
+    "spend_cap": always("0"),
+    "business_name": lambda w, a: w.shops[a.tenant].name,
+    "age": lambda w, a: (w.now - a.created).total_seconds() / 86400,
+    "is_personal": always(0),
+    "is_prepay_account": always(False),
+    "capabilities": always([]),
     "created_time": lambda w, a: _time(w, a, a.created),
 }
 COMMON: dict[str, Reader] = {
@@ -119,7 +177,8 @@ COMMON: dict[str, Reader] = {
     "name": lambda w, o: o.name,
     "status": lambda w, o: o.status,
     "configured_status": lambda w, o: o.status,
-    "effective_status": _effective,
+    "effective_status": effective_status,
+    "issues_info": extra("issues_info"),
     "created_time": lambda w, o: _time(w, o, o.created),
     "updated_time": lambda w, o: _time(w, o, o.updated),
 }
@@ -127,124 +186,112 @@ BUDGETS: dict[str, Reader] = {
     "daily_budget": _budget("daily_budget"),
     "lifetime_budget": _budget("lifetime_budget"),
     "budget_remaining": _budget_remaining,
-    "bid_strategy": lambda w, o: "LOWEST_COST_WITHOUT_CAP",
-    "start_time": lambda w, o: _time(w, o, o.created),
+    "bid_strategy": bid_strategy,
+    "bid_constraints": _bid_constraints,
+    "pacing_type": always(["standard"]),
+    "start_time": lambda w, o: o.extra.get("start_time") or _time(w, o, o.created),
+    "promoted_object": extra("promoted_object"),
 }
 FIELDS: dict[str, dict[str, Reader]] = {
     "account": ACCOUNT,
     "campaign": COMMON
     | BUDGETS
     | {
-        "objective": lambda w, o: "OUTCOME_SALES",
-        "buying_type": lambda w, o: "AUCTION",
-        "special_ad_categories": lambda w, o: [],
-        "is_adset_budget_sharing_enabled": lambda w, o: False,
+        "objective": extra("objective", "OUTCOME_SALES"),
+        "buying_type": extra("buying_type", "AUCTION"),
+        "special_ad_categories": extra("special_ad_categories", []),
+        "is_adset_budget_sharing_enabled": extra("is_adset_budget_sharing_enabled", False),
+        "stop_time": extra("stop_time"),
+        "spend_cap": extra("spend_cap"),
+        "smart_promotion_type": extra("smart_promotion_type", "GUIDED_CREATION"),
     },
     "ad_set": COMMON
     | BUDGETS
     | {
         "campaign_id": lambda w, o: o.parent,
-        "optimization_goal": lambda w, o: "OFFSITE_CONVERSIONS",
-        "billing_event": lambda w, o: "IMPRESSIONS",
-        "learning_stage_info": lambda w, o: {"status": "SUCCESS"},
+        "optimization_goal": extra("optimization_goal", "OFFSITE_CONVERSIONS"),
+        "billing_event": extra("billing_event", "IMPRESSIONS"),
+        "bid_amount": _bid_amount,
+        "targeting": extra("targeting", {"age_min": 18, "age_max": 65, "geo_locations": {"countries": ["US"]}}),
+        "attribution_spec": extra(
+            "attribution_spec",
+            [
+                {"event_type": "CLICK_THROUGH", "window_days": 7},
+                {"event_type": "VIEW_THROUGH", "window_days": 1},
+            ],
+        ),
+        "learning_stage_info": _learning,
+        "is_dynamic_creative": extra("is_dynamic_creative", False),
+        **_extras("end_time", "destination_type", "dsa_beneficiary", "dsa_payor"),
+        **_extras("daily_min_spend_target", "daily_spend_cap", "lifetime_min_spend_target", "lifetime_spend_cap"),
     },
     "ad": COMMON
     | {
         "adset_id": lambda w, o: o.parent,
         "campaign_id": lambda w, o: w.objects[o.parent].parent,
+        **_extras("tracking_specs", "conversion_domain"),
     },
+    "creative": CREATIVE,
 }
-_PARENTS = {("ad_set", "campaign"): 1, ("ad", "adset"): 1, ("ad", "campaign"): 2}
 
 
-def kind_of(thing: Account | AdObject) -> str:
+def _parent(steps: int) -> Reader:
+    def climb(world: World, thing: AdObject) -> AdObject | None:
+        for _ in range(steps):
+            thing = world.objects[thing.parent]
+        return thing
+
+    return climb
+
+
+# The objects that another one names: of which kind, and which.
+LINKS: dict[tuple[str, str], tuple[str, Reader]] = {
+    ("ad_set", "campaign"): ("campaign", _parent(1)),
+    ("ad", "adset"): ("ad_set", _parent(1)),
+    ("ad", "campaign"): ("campaign", _parent(2)),
+    ("ad", "creative"): ("creative", creative_of),
+}
+
+
+def kind_of(thing: Node) -> str:
     return "account" if isinstance(thing, Account) else thing.kind
 
 
-def value(world: World, thing: Account | AdObject, name: str) -> Any:
+def value(world: World, thing: Node, name: str) -> Any:
     """The field as Meta writes it, None where the object does not have it."""
     reader = FIELDS[kind_of(thing)].get(name)
     return reader(world, thing) if reader else None
 
 
-def read(world: World, thing: Account | AdObject, params: Mapping[str, str]) -> dict[str, Any]:
+def read(world: World, thing: Node, params: Params) -> dict[str, Any]:
     """The object with the fields asked for; `id` always. Raises MetaError for one it does not have."""
-    return _select(world, thing, field_names(params))
+    wanted = field_list(params.get("fields", ""))
+    _check(kind_of(thing), wanted)
+    return _select(world, thing, wanted)
 
 
-def _select(world: World, thing: Account | AdObject, names: list[str]) -> dict[str, Any]:
+def check(kind: str, params: Params) -> None:
+    """Raise MetaError for a field that objects of this kind do not have."""
+    _check(kind, field_list(params.get("fields", "")))
+
+
+def _check(kind: str, wanted: list[Field]) -> None:
+    for field in wanted:
+        if (kind, field.name) in LINKS:
+            _check(LINKS[kind, field.name][0], field.inner)
+        elif field.name not in FIELDS[kind] or field.inner:
+            text = f"(#100) Tried accessing nonexisting field ({field.name}) on node type ({NODE_TYPES[kind]})"
+            raise MetaError(100, text)
+
+
+def _select(world: World, thing: Node, wanted: list[Field]) -> dict[str, Any]:
     kind = kind_of(thing)
     body: dict[str, Any] = {}
-    for name in names:
-        outer, _, inner = name.partition("{")
-        if inner and (kind, outer) in _PARENTS and isinstance(thing, AdObject):
-            parent = thing
-            for _ in range(_PARENTS[kind, outer]):
-                parent = world.objects[parent.parent]
-            body[outer] = _select(world, parent, _split(inner.removesuffix("}")))
-        elif name in FIELDS[kind]:
-            found = FIELDS[kind][name](world, thing)
-            body |= {} if found is None else {name: found}
+    for field in wanted:
+        if (kind, field.name) in LINKS:
+            linked = LINKS[kind, field.name][1](world, thing)
+            found = None if linked is None else _select(world, linked, field.inner)
         else:
-            node = {"account": "AdAccount", "campaign": "Campaign", "ad_set": "AdSet", "ad": "Ad"}[kind]
-            raise MetaError(100, f"(#100) Tried accessing nonexisting field ({name}) on node type ({node})")
+            found = FIELDS[kind][field.name](world, thing)
+        body |= {} if found is None else {field.name: found}
     return body | {"id": thing.id}
-
-
-def field_names(params: Mapping[str, str]) -> list[str]:
-    text = params.get("fields", "")
-    listed_names = loads(text)
-    return [str(name) for name in listed_names] if isinstance(listed_names, list) else _split(text)
-
-
-def _split(text: str) -> list[str]:
-    """`a,b{c,d}` as `["a", "b{c,d}"]`: commas outside braces."""
-    return [part.strip() for part in re.findall(r"[^,{}]+(?:\{[^{}]*\})?", text) if part.strip()]
-
-
-def listed(
-    world: World, account: Account, target: Account | AdObject, kind: str, params: Mapping[str, str]
-) -> list[AdObject]:
-    """What an edge shows: not what is deleted or archived, unless the filter asks for it."""
-    things = world.account_objects(account.id, kind)
-    if isinstance(target, AdObject):
-        things = [o for o in things if target.id in (o.parent, world.objects[o.parent].parent)]
-    asked = loads(params.get("effective_status", "[]"), [])
-    conditions = loads(params.get("filtering", "[]"), None)
-    if not isinstance(conditions, list) or not isinstance(asked, list):
-        raise MetaError(100, "(#100) filtering must be a JSON array")
-    hidden = {"DELETED", "ARCHIVED"} - set(map(str, asked)) - _named_statuses(conditions)
-    things = [o for o in things if o.status not in hidden]
-    if asked:
-        things = [o for o in things if _effective(world, o) in asked]
-    return [o for o in things if all(passes(world, o, c) for c in conditions)]
-
-
-def _named_statuses(conditions: list[Any]) -> set[str]:
-    found: set[str] = set()
-    for condition in conditions:
-        if isinstance(condition, dict) and str(condition.get("field", "")).endswith("effective_status"):
-            found |= {str(v) for v in _many(condition.get("value"))}
-    return found
-
-
-def _many(given: Any) -> list[Any]:
-    return given if isinstance(given, list) else [given]
-
-
-def passes(world: World, thing: AdObject, condition: Any) -> bool:
-    """One `{"field", "operator", "value"}`, the field with or without the name of its level."""
-    if not isinstance(condition, dict):
-        raise MetaError(100, "(#100) filtering must be an array of objects")
-    name = str(condition.get("field", "")).rpartition(".")[2]
-    wanted, operator = condition.get("value"), condition.get("operator")
-    held = int(thing.updated.timestamp()) if name == "updated_time" else value(world, thing, name)
-    if held is None:
-        raise MetaError(100, f"(#100) Filtering field {condition.get('field')} is invalid")
-    if operator in ("IN", "EQUAL"):
-        return held in _many(wanted) or str(held) in map(str, _many(wanted))
-    if operator == "NOT_IN":
-        return str(held) not in map(str, _many(wanted))
-    if operator in ("GREATER_THAN", "LESS_THAN") and re.fullmatch(r"\d{1,12}", str(wanted)):
-        return int(held) > int(str(wanted)) if operator == "GREATER_THAN" else int(held) < int(str(wanted))
-    raise MetaError(100, f"(#100) Filtering operator {operator} is invalid")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.sandbox.shopify import PLANS
+from connectors.sandbox.tenants import MOST_TENANTS
 from connectors.sandbox.world import Config
 
 
@@ -50,12 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--state", type=Path, help="file that keeps writes and the clock over restarts")
     add("--start", type=moment, help="the first now, ISO 8601; default: the current hour")
     add("--days", type=whole(1, 1000), default=120, help="days of history before the start")
-    add("--tenants", type=whole(1, 200), default=2, help="how many merchants")
+    add("--tenants", type=whole(1, MOST_TENANTS), default=2, help="how many merchants")
+    add("--accounts", type=whole(1, 20), default=1, help="ad accounts per platform and merchant")
     add("--ad-sets", type=whole(1, 500), default=6, help="per ad account")
     add("--clock", type=clock, default=0.0, help="manual, real, or market seconds per second")
     add("--shopify-plan", choices=sorted(PLANS), default="plus", help="sets Shopify's rate limit")
 
 
 def config(options: dict[str, Any]) -> Config:
-    names = ("seed", "start", "days", "tenants", "ad_sets", "clock")
+    names = ("seed", "start", "days", "tenants", "ad_sets", "clock", "accounts")
     return Config(**{name: options[name] for name in names})

@@ -130,8 +130,9 @@ def arrival(
     }
     click = {click_name: click_id(ad_set.platform, ad.id, number)}
     tagged, clicked = luck[0] < 0.7 or 0.8 <= luck[0] < 0.9, luck[0] < 0.8
-    query = (utm if tagged else {}) | (click if clicked else {})
-    page = f"{home}products/offer" + (f"?{urlencode(query)}" if query else "")
+    shown = (utm if tagged else {}) | (click if clicked else {})
+    query = "&".join(f"{name}={text}" for name, text in shown.items())  # nothing here needs quoting
+    page = f"{home}products/offer" + (f"?{query}" if query else "")
     host = "l.facebook.com" if ad_set.platform == "meta" else "www.tiktok.com"
     referrer = f"https://{host}/" if query else None
     return page, (utm if tagged else None), source if query else "direct", referrer

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import signal
 import socket
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 META_PATH = re.compile(r"/v\d+\.\d+(/|$)")
+TIKTOK_PATHS = ("/open_api/", "/portal/")  # the second is where merchants consent
 GATEWAY_PAGE = "<html><head><title>504 Gateway Time-out</title></head><body>504 Gateway Time-out</body></html>"
 
 
@@ -46,7 +48,7 @@ class Application:
         self._meta = meta.Face(world)
         self._tiktok = tiktok.Face(world)
         self._shopify = shopify.Face(world, shopify_plan)
-        self._control = Control(world, self.faults, {"meta": self._meta, "tiktok": self._tiktok})
+        self._control = Control(world, self.faults, self._meta, self._tiktok)
         self._timers: list[threading.Timer] = []
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -74,7 +76,7 @@ class Application:
     def _face(self, path: str) -> meta.Face | tiktok.Face | shopify.Face | None:
         if META_PATH.match(path):
             return self._meta
-        if path.startswith("/open_api/"):
+        if path.startswith(TIKTOK_PATHS):
             return self._tiktok
         return self._shopify if path.startswith("/admin/") else None
 
@@ -169,11 +171,16 @@ def build(
 
 def _world(config: Config, state: Path | None) -> World:
     journal = Journal(state)
+    collects = gc.isenabled()
+    gc.disable()  # a large world is millions of objects that all stay
     try:
         return World(config, journal)
     except StateError:
         journal.close()
         raise
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -197,12 +204,13 @@ def running_sandbox(
     tenants: int = 2,
     ad_sets: int = 6,
     clock: float = 0.0,
+    accounts: int = 1,
     state: Path | None = None,
     port: int = 0,
     shopify_plan: str = "plus",
 ) -> Iterator[Sandbox]:
     """A sandbox served from a thread of this process, for as long as the block lasts."""
-    config = Config(seed, start, days, tenants, ad_sets, clock)
+    config = Config(seed, start, days, tenants, ad_sets, clock, accounts)
     sandbox = build(config, state=state, port=port, shopify_plan=shopify_plan)
     thread = threading.Thread(target=sandbox.server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -217,6 +225,8 @@ def running_sandbox(
 def serve(sandbox: Sandbox, announce: Any) -> None:
     """Announce the address and serve until interrupted."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the shell that started us ignores it
+    gc.collect()
+    gc.freeze()  # the world stays as it is; looking through it again and again would cost more than the answers
     announce(f"sandbox listening on {sandbox.url}")
     try:
         sandbox.server.serve_forever()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
 from connectors.sandbox.currencies import MICROS, quantum_micros
-from connectors.sandbox.market import Parameters
+from connectors.sandbox.market import Column, Parameters
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,10 @@ AUDIENCES = ("Broad", "Lookalike 1%", "Interest home", "Visitors 30d", "Engaged 
 
 @dataclass(frozen=True)
 class Account:
-    """An ad account of a platform; `id` as the platform writes it (`act_…` on Meta)."""
+    """An ad account of a platform; `id` as the platform writes it (`act_…` on Meta).
+
+    `number` counts the accounts of one tenant on one platform from 0; they share a token.
+    """
 
     platform: str
     id: str
@@ -56,6 +61,7 @@ class Account:
     app_id: str
     app_secret: str
     created: datetime
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,9 +80,11 @@ class Shop:
 
 @dataclass
 class AdObject:
-    """A campaign, ad set or ad. Budgets in micros, `None` when another level carries them.
+    """A campaign, ad set, ad or creative. Budgets in micros, `None` when another level carries them.
 
-    `status` is in the platform's own words; `column` is the ad set's place in the market.
+    `status` and `extra` (further fields: objective, bid, targeting, text, ...) are in the platform's own words;
+    `column` is the ad set's place in the market. `family` is "standard", "smart_plus" or "gmv_max"; a GMV Max
+    campaign has a hidden ad set without ads that carries the column. A creative's parent is its account.
     """
 
     platform: str
@@ -92,10 +100,15 @@ class AdObject:
     lifetime_budget: int | None = None
     scheduled_budget: int | None = None
     column: int = -1
+    family: str = "standard"
+    extra: dict[str, Any] = field(default_factory=dict)
+    learning_since: datetime | None = None
 
 
 ON = {"meta": "ACTIVE", "tiktok": "ENABLE"}
 OFF = {"meta": "PAUSED", "tiktok": "DISABLE"}
+KINDS = ("campaign", "ad_set", "ad", "creative")
+MOST_TENANTS = 200  # more would run into the ids of a tenant's second account
 
 
 def secret(seed: int, *names: object) -> str:
@@ -135,37 +148,29 @@ def price_quanta(who: Profile, dollars: str) -> int:
     return cents * 10_000 // quantum_micros(who.currency)
 
 
-def accounts(seed: int, tenant: int, created: datetime) -> tuple[Account, Account]:
+def accounts(seed: int, tenant: int, count: int, created: datetime) -> Iterator[Account]:
+    """A tenant's `count` accounts on each platform, pair by pair, Meta's first."""
     who = profile(tenant)
-
-    def account(platform: str, number: str, token: str, app_id: str) -> Account:
-        return Account(
-            platform,
-            number,
-            f"{who.name} ({platform})",
-            who.currency,
-            who.zone,
-            tenant,
-            token,
-            app_id,
-            secret(seed, platform, "app secret")[: 32 if platform == "meta" else 40],
-            created,
-        )
-
-    return (
-        account(
-            "meta",
-            f"act_{1_010_000_000_000_001 + tenant}",
-            "EAAB" + secret(seed, tenant, "meta token"),
-            "900100200300400",
-        ),
-        account(
-            "tiktok",
-            str(7_300_000_000_000_000_001 + tenant),
-            secret(seed, tenant, "tiktok token")[:40],
-            "7400000000000000001",
-        ),
-    )
+    for number in range(count):
+        for platform, first_id, app_id in (
+            ("meta", 1_010_000_000_000_001, "900100200300400"),
+            ("tiktok", 7_300_000_000_000_000_001, "7400000000000000001"),
+        ):
+            identity = str(first_id + tenant + number * MOST_TENANTS)
+            token = secret(seed, tenant, f"{platform} token")
+            yield Account(
+                platform,
+                f"act_{identity}" if platform == "meta" else identity,
+                f"{who.name} ({platform})" if number == 0 else f"{who.name} {number + 1} ({platform})",
+                who.currency,
+                who.zone,
+                tenant,
+                f"EAAB{token}" if platform == "meta" else token[:40],
+                app_id,
+                secret(seed, platform, "app secret")[: 32 if platform == "meta" else 40],
+                created,
+                number,
+            )
 
 
 def ad_tree(account: Account, ad_sets: int, first_column: int) -> list[AdObject]:
@@ -191,14 +196,18 @@ def ad_tree(account: Account, ad_sets: int, first_column: int) -> list[AdObject]
     return tree
 
 
-def _object(account: Account, kind: str, number: int, parent: str, name: str) -> AdObject:
+def identity(account: Account, kind: str, number: int) -> str:
+    """The id of the account's object of this kind with this number (from 0)."""
     start = 120_210_000_000_000_000 if account.platform == "meta" else 1_790_000_000_000_000_000
-    level = ("campaign", "ad_set", "ad").index(kind) + 1
-    identity = start + account.tenant * 10**9 + level * 10**7 + number + 1
+    series = (account.tenant + account.number * MOST_TENANTS) * 10**9
+    return str(start + series + (KINDS.index(kind) + 1) * 10**7 + number + 1)
+
+
+def _object(account: Account, kind: str, number: int, parent: str, name: str) -> AdObject:
     return AdObject(
         account.platform,
         kind,
-        str(identity),
+        identity(account, kind, number),
         account.id,
         parent,
         name,
@@ -212,15 +221,15 @@ def _budget(account: Account, k: int) -> int:
     return BUDGETS[k % len(BUDGETS)] * profile(account.tenant).price_level * MICROS
 
 
-def parameters(seed: int, tenants: int, ad_sets: int) -> Parameters:
-    """The hidden truth about every ad set, columns by tenant, then Meta before TikTok."""
+def parameters(seed: int, tenants: int, ad_sets: int, accounts: int = 1) -> Parameters:
+    """The hidden truth about every ad set, columns by tenant, then account, Meta before TikTok."""
     rng = np.random.default_rng([seed, 99])
     who = [profile(tenant) for tenant in range(tenants)]
-    n = tenants * 2 * ad_sets
-    tenant = np.repeat(np.arange(tenants), 2 * ad_sets)
-    is_meta = np.tile(np.repeat([True, False], ad_sets), tenants)
+    n = tenants * accounts * 2 * ad_sets
+    tenant = np.repeat(np.arange(tenants), accounts * 2 * ad_sets)
+    is_meta = np.tile(np.repeat([True, False], ad_sets), tenants * accounts)
     level = np.array([p.price_level for p in who], dtype=float)[tenant]
-    kth = np.tile(np.arange(ad_sets), 2 * tenants)
+    kth = np.tile(np.arange(ad_sets), 2 * tenants * accounts)
     roas = np.where(is_meta, np.array(ROAS["meta"])[kth % 6], np.array(ROAS["tiktok"])[kth % 6])
     budget = np.array(BUDGETS, dtype=float)[kth % 6] * level
     jitter = np.exp(0.06 * rng.standard_normal((4, n)))
@@ -237,4 +246,26 @@ def parameters(seed: int, tenants: int, ad_sets: int) -> Parameters:
         scale=budget * np.where(roas > 2, 3.0, 1.5) * jitter[1],
         cpm=np.where(is_meta, 9.0, 6.5) * level * jitter[2],
         ctr=np.where(is_meta, 0.015, 0.011) * jitter[3],
+    )
+
+
+def column(seed: int, number: int, account: Account, daily_budget: float) -> Column:
+    """The hidden truth about an ad set created later, from the seed and its place: a return of 0.5 to 4.
+
+    `daily_budget` in currency units is where that return holds; 0 stands for a usual one.
+    """
+    rng = np.random.default_rng([seed, 98, number])
+    level = profile(account.tenant).price_level
+    budget = daily_budget or float(BUDGETS[0] * level)
+    is_meta = account.platform == "meta"
+    roas = 0.5 * 8.0 ** rng.random()
+    jitter = np.exp(0.06 * rng.standard_normal(3))
+    return Column(
+        tenant=account.tenant,
+        is_meta=is_meta,
+        budget=budget,
+        roas=float(roas),
+        scale=float(budget * (3.0 if roas > 2 else 1.5) * jitter[0]),
+        cpm=float((9.0 if is_meta else 6.5) * level * jitter[1]),
+        ctr=float((0.015 if is_meta else 0.011) * jitter[2]),
     )

@@ -1,142 +1,97 @@
-"""The TikTok face: Ads API v1.3 under `/open_api/v1.3/`, as far as the sandbox knows it.
+"""The TikTok face: Ads API v1.3 under `/open_api/v1.3/`, and the consent page at `/portal/auth`.
 
-Always HTTP 200 with `{code, message, request_id, data}`. `respond` answers a request; `received` says which
-writes a request asks for. Codes of the floor, 105 % and lock refusals are not documented; 40002 is assumed.
+The API always answers HTTP 200 with `{code, message, request_id, data}`; only the consent page and downloaded tables
+are something else. `respond` answers a request; `received` says which writes a request asks for.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
-from datetime import UTC
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from connectors.sandbox import tiktok_reports, tiktok_writes
-from connectors.sandbox.answers import Bucket, Request, Response, answer, loads
+from connectors.sandbox import (
+    tiktok_creates,
+    tiktok_files,
+    tiktok_gmv_max,
+    tiktok_login,
+    tiktok_reports,
+    tiktok_tasks,
+    tiktok_writes,
+)
+from connectors.sandbox.answers import Bucket, Request, Response, answer
+from connectors.sandbox.logins import Token
 from connectors.sandbox.tenants import Account, AdObject
-from connectors.sandbox.tiktok_writes import Outcome, TikTokError, attempts
+from connectors.sandbox.tiktok_fields import listing
+from connectors.sandbox.tiktok_terms import SMART_PLUS, STANDARD, Outcome, TikTokError, body_of, listed
+from connectors.sandbox.tiktok_writes import BULK, CREATIVES_UPDATE, STATUS_UPDATES, UPDATES
 from connectors.sandbox.world import Change, World
 
 PREFIX = "/open_api/v1.3/"
-PRIMARY = {
-    "STATUS_NOT_DELETE": ("ENABLE", "DISABLE"),
-    "STATUS_ALL": ("ENABLE", "DISABLE", "DELETE"),
-    "STATUS_DELIVERY_OK": ("ENABLE",),
-    "STATUS_DISABLE": ("DISABLE",),
-    "STATUS_DELETE": ("DELETE",),
-    "STATUS_NOT_DELIVERY": ("DISABLE",),
-    "STATUS_TIME_DONE": (),
-    "STATUS_FROZEN": (),
+QPS, QPM = 50, 3000  # the level "Ultimate"; a minute's calls may come at once
+
+Read = Callable[[World, Account, Mapping[str, str]], dict[str, Any]]
+
+LISTS = {
+    "campaign/get/": ("campaign", STANDARD),
+    "adgroup/get/": ("ad_set", STANDARD),
+    "ad/get/": ("ad", STANDARD),
+    "smart_plus/campaign/get/": ("campaign", SMART_PLUS),
+    "smart_plus/adgroup/get/": ("ad_set", SMART_PLUS),
+    "smart_plus/ad/get/": ("ad", SMART_PLUS),
 }
-QPS, QPM = 50, 3000  # the level "Ultimate"
-
-Fields = dict[str, Callable[[World, AdObject], Any]]
-
-
-def _utc(moment: Any) -> str:
-    return str(moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S"))
-
-
-def _mode(world: World, thing: AdObject) -> str:
-    if thing.lifetime_budget:
-        return "BUDGET_MODE_TOTAL"
-    return "BUDGET_MODE_DAY" if thing.daily_budget else "BUDGET_MODE_INFINITE"
-
-
-def _pooled(world: World, thing: AdObject) -> bool | None:
-    """Whether the campaign carries the budget; told only when it does."""
-    campaign = thing if thing.kind == "campaign" else world.objects[thing.parent]
-    return True if campaign.daily_budget or campaign.lifetime_budget else None
-
-
-def _secondary(world: World, thing: AdObject) -> str:
-    name = {"campaign": "CAMPAIGN", "ad_set": "ADGROUP", "ad": "AD"}[thing.kind]
-    if thing.status != "ENABLE":
-        return f"{name}_STATUS_{thing.status}"
-    above = world.objects.get(thing.parent)
-    if thing.kind == "ad" and above is not None:
-        if above.status != "ENABLE":
-            return f"AD_STATUS_ADGROUP_{above.status}"
-        above = world.objects[above.parent]
-    if above is not None and above.status != "ENABLE":
-        return f"{name}_STATUS_CAMPAIGN_{above.status}"
-    return "CAMPAIGN_STATUS_ENABLE" if thing.kind == "campaign" else f"{name}_STATUS_DELIVERY_OK"
-
-
-COMMON: Fields = {
-    "advertiser_id": lambda w, o: o.account,
-    "operation_status": lambda w, o: o.status,
-    "secondary_status": _secondary,
-    "create_time": lambda w, o: _utc(o.created),
-    "modify_time": lambda w, o: _utc(o.updated),
+READS: dict[str, Read] = {
+    "report/integrated/get/": tiktok_reports.report,
+    "gmv_max/campaign/get/": tiktok_gmv_max.campaigns,
+    "campaign/gmv_max/info/": tiktok_gmv_max.info,
+    "gmv_max/report/get/": tiktok_gmv_max.report,
+    "gmv_max/store/list/": tiktok_gmv_max.stores,
+    "identity/get/": tiktok_files.identities,
+    "pixel/list/": tiktok_files.pixels,
 }
-BUDGETS: Fields = {
-    "budget": lambda w, o: (o.daily_budget or o.lifetime_budget or 0) / 1e6,
-    "budget_mode": _mode,
-    "budget_optimize_on": _pooled,
-}
-FIELDS: dict[str, Fields] = {
-    "campaign": COMMON
-    | BUDGETS
-    | {
-        "campaign_id": lambda w, o: o.id,
-        "campaign_name": lambda w, o: o.name,
-        "objective_type": lambda w, o: "WEB_CONVERSIONS",
-    },
-    "ad_set": COMMON
-    | BUDGETS
-    | {
-        "adgroup_id": lambda w, o: o.id,
-        "adgroup_name": lambda w, o: o.name,
-        "campaign_id": lambda w, o: o.parent,
-        "campaign_name": lambda w, o: w.objects[o.parent].name,
-        "scheduled_budget": lambda w, o: (o.scheduled_budget or 0) / 1e6,
-        "bid_type": lambda w, o: "BID_TYPE_NO_BID",
-        "billing_event": lambda w, o: "OCPM",
-        "optimization_goal": lambda w, o: "CONVERT",
-        "pacing": lambda w, o: "PACING_MODE_SMOOTH",
-        "schedule_type": lambda w, o: "SCHEDULE_FROM_NOW",
-        "schedule_start_time": lambda w, o: _utc(o.created),
-        "learning_phase": lambda w, o: "PHASE_LEARNED",
-    },
-    "ad": COMMON
-    | {
-        "ad_id": lambda w, o: o.id,
-        "ad_name": lambda w, o: o.name,
-        "adgroup_id": lambda w, o: o.parent,
-        "campaign_id": lambda w, o: w.objects[o.parent].parent,
-    },
-}
-LISTS = {"campaign/get/": "campaign", "adgroup/get/": "ad_set", "ad/get/": "ad"}
-ID_FILTERS = {"campaign_ids": "campaign_id", "adgroup_ids": "adgroup_id", "ad_ids": "ad_id"}
+TASK_READS = ("report/task/check/", "report/task/download/")
+TASK_WRITES = ("report/task/create/", "report/task/cancel/")
+TASK_FILE = "report/task/file/"
+GETS = {*LISTS, *READS, *tiktok_files.INFOS, *TASK_READS, "advertiser/info/", "oauth2/advertiser/get/"}
+CHANGES = {*UPDATES, *STATUS_UPDATES, BULK, CREATIVES_UPDATE}
+POSTS = {*CHANGES, *tiktok_creates.CREATES, *tiktok_files.UPLOADS, *TASK_WRITES}
+LOGINS = {"oauth2/access_token/": tiktok_login.exchange, "oauth2/revoke_token/": tiktok_login.revoke}
 
 
 class Face:
-    """Answers for one world; keeps the call allowances, which follow wall time."""
+    """Answers for one world; keeps the call allowances, which follow wall time, and the report tasks."""
 
     platform = "tiktok"
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._calls = Bucket(QPM, QPS)
+        self.calls = Bucket(QPM, QPS)
         self._served = 0
+        self._tasks: tiktok_tasks.Tasks = {}
 
     def respond(self, request: Request) -> Response:
+        if request.path.startswith(tiktok_login.PORTAL):
+            return tiktok_login.portal(self.world, request)
         try:
-            if not self._calls.take(1, time.monotonic()):
-                raise TikTokError(40100, "Too many requests. Please retry in some time.")
-            outcome = self._route(request)
+            outcome = self._answer(request, request.path.removeprefix(PREFIX))
         except TikTokError as error:
             outcome = Outcome({}, error.code, error.message)
-        return self._envelope(outcome)
+        finally:
+            request.close()  # uploaded files
+        return outcome if isinstance(outcome, Response) else self._envelope(outcome)
 
     def received(self, request: Request) -> list[Change]:
+        path, body = request.path.removeprefix(PREFIX), body_of(request)
         if request.method != "POST":
             return []
-        body = _body(request)
-        asked = attempts(self.world, request.path.removeprefix(PREFIX), body)
-        return [attempt.change for attempt in asked or []]
+        account = self.world.accounts.get(str(body.get("advertiser_id")))
+        if account is not None and account.platform == "tiktok":
+            if path in tiktok_creates.CREATES:
+                return [tiktok_creates.received(account, path)]
+            if path in tiktok_files.UPLOADS:
+                return [tiktok_creates.creation(account, "creative")]
+        return [attempt.change for attempt in tiktok_writes.attempts(self.world, path, body) or []]
 
     def fault(self, kind: str) -> tuple[Response, str]:
         """The answer of a fault, and its code in the ledger."""
@@ -155,99 +110,89 @@ class Face:
         self._served += 1
         request_id = hashlib.sha256(str(self._served).encode()).hexdigest()[:32].upper()
         return answer(
-            {
-                "code": outcome.code,
-                "message": outcome.message,
-                "request_id": request_id,
-                "data": outcome.data,
-            }
+            {"code": outcome.code, "message": outcome.message, "request_id": request_id, "data": outcome.data}
         )
 
-    def _route(self, request: Request) -> Outcome:
-        path = request.path.removeprefix(PREFIX)
-        account = self._account(request)
+    def _answer(self, request: Request, path: str) -> Outcome | Response:
+        try:
+            token, account = self._admit(request, path)
+        except TikTokError as error:
+            for change in self.received(request):
+                self.world.refuse(change, str(error.code))
+            raise
+        return self._route(request, path, token, account)
+
+    def _admit(self, request: Request, path: str) -> tuple[Token | None, Account | None]:
+        """Whose request this is; both None where no token is asked for. Raises TikTokError."""
+        if not self.calls.take(1, time.monotonic()):
+            raise TikTokError(40100, "Too many requests. Please retry in some time.")
+        if (request.method == "POST" and path in LOGINS) or (request.method == "GET" and path == TASK_FILE):
+            return None, None
+        if path not in {"GET": GETS, "POST": POSTS}.get(request.method, ()):
+            raise TikTokError(40400, "The requested path does not exist")
+        token = tiktok_login.token_of(self.world, request, path)
+        if path in ("oauth2/advertiser/get/", "advertiser/info/"):
+            return token, None
+        params = body_of(request) if request.method == "POST" else request.args
+        return token, tiktok_login.account_of(self.world, token, params.get("advertiser_id"))
+
+    def _route(self, request: Request, path: str, token: Token | None, account: Account | None) -> Outcome | Response:
+        world, params = self.world, request.args.to_dict()
+        if token is None:
+            is_file = path == TASK_FILE
+            return tiktok_tasks.file(self._tasks, request) if is_file else LOGINS[path](world, body_of(request))
+        if account is None:
+            is_info = path == "advertiser/info/"
+            return self._info(token, params) if is_info else tiktok_login.advertisers(world, token, params)
         if request.method == "POST":
-            body = _body(request)
-            self._same(account, body.get("advertiser_id"))
-            return tiktok_writes.perform(self.world, account, path, body)
-        params = request.args.to_dict()
-        if path == "oauth2/advertiser/get/":
-            found = {"advertiser_id": account.id, "advertiser_name": account.name}
-            return Outcome({"list": [found]})
-        if path == "advertiser/info/":
-            return self._info(account, params)
-        self._same(account, params.get("advertiser_id"))
+            return self._write(request, path, account)
         if path in LISTS:
-            return Outcome(self._list(account, LISTS[path], params))
-        if path == "report/integrated/get/":
-            return Outcome(tiktok_reports.report(self.world, account, params))
-        raise TikTokError(40400, "The requested path does not exist")
+            return Outcome(listing(world, account, *LISTS[path], params))
+        if path in tiktok_files.INFOS:
+            return Outcome(tiktok_files.infos(world, account, path, params))
+        if path == "report/task/check/":
+            return tiktok_tasks.check(self._tasks, world, account, params)
+        if path == "report/task/download/":
+            return tiktok_tasks.download(self._tasks, account, request)
+        return Outcome(READS[path](world, account, params))
 
-    def _account(self, request: Request) -> Account:
-        token = request.headers.get("Access-Token", "")
-        if not token:
-            raise TikTokError(40104, "Access token is empty.")
-        for account in self.world.accounts.values():
-            if account.platform == "tiktok" and account.token == token:
-                return account
-        raise TikTokError(40105, "Access token is incorrect or has been revoked.")
+    def _write(self, request: Request, path: str, account: Account) -> Outcome:
+        body = body_of(request)
+        if path in tiktok_creates.CREATES:
+            return tiktok_creates.perform(self.world, account, path, body)
+        if path in tiktok_files.UPLOADS:
+            return tiktok_files.upload(self.world, account, path, request)
+        if path == "report/task/create/":
+            return tiktok_tasks.create(self._tasks, account, body)
+        if path == "report/task/cancel/":
+            return tiktok_tasks.cancel(self._tasks, account, body)
+        return tiktok_writes.perform(self.world, account, path, body)
 
-    def _same(self, account: Account, advertiser_id: Any) -> None:
-        if not advertiser_id:
-            raise TikTokError(40002, "advertiser_id: Missing data for required field.")
-        if str(advertiser_id) != account.id:
-            raise TikTokError(40001, "No permission to operate the advertiser.")
-
-    def _info(self, account: Account, params: dict[str, str]) -> Outcome:
-        ids = loads(params.get("advertiser_ids", ""))
-        if not isinstance(ids, list) or not 1 <= len(ids) <= 100:
+    def _info(self, token: Token, params: dict[str, str]) -> Outcome:
+        ids = listed(params, "advertiser_ids") or []
+        if not 1 <= len(ids) <= 100:
             raise TikTokError(40002, "advertiser_ids: between 1 and 100 ids are needed.")
-        for identity in ids:
-            self._same(account, identity)
-        body = {
-            "advertiser_id": account.id,
-            "name": account.name,
-            "currency": account.currency,
-            "timezone": account.zone,
-            "display_timezone": account.zone,
-            "status": "STATUS_ENABLE",
-            "balance": 0.0,
-            "create_time": int(account.created.timestamp()),
-        }
-        wanted = loads(params.get("fields", ""))
-        if isinstance(wanted, list):
-            body = {k: v for k, v in body.items() if k in wanted or k == "advertiser_id"}
-        return Outcome({"list": [body]})
+        wanted = listed(params, "fields")
+        bodies = [_advertiser(tiktok_login.account_of(self.world, token, identity)) for identity in ids]
+        if wanted is not None:
+            bodies = [{k: v for k, v in body.items() if k in wanted or k == "advertiser_id"} for body in bodies]
+        return Outcome({"list": bodies})
 
-    def _list(self, account: Account, kind: str, params: dict[str, str]) -> dict[str, Any]:
-        things = self._filtered(account, kind, loads(params.get("filtering", "{}")))
-        wanted = loads(params.get("fields", "null"))
-        if wanted is not None and not isinstance(wanted, list):
-            raise TikTokError(40002, "fields: Not a valid list.")
-        unknown = [name for name in wanted or [] if str(name) not in FIELDS[kind]]
-        if unknown:
-            raise TikTokError(40002, f"fields: {unknown[0]} is not a field of this object.")
-        shown, info = tiktok_reports.page(things, params)
-        return {"list": [_read(self.world, thing, wanted) for thing in shown], "page_info": info}
 
-    def _filtered(self, account: Account, kind: str, filtering: Any) -> list[AdObject]:
-        if not isinstance(filtering, dict):
-            raise TikTokError(40002, "filtering: Not a valid mapping type.")
-        statuses = PRIMARY.get(str(filtering.get("primary_status", "STATUS_NOT_DELETE")))
-        if statuses is None:
-            raise TikTokError(40002, "filtering.primary_status: Not a valid choice.")
-        things = [o for o in self.world.account_objects(account.id, kind) if o.status in statuses]
-        for name, wanted in filtering.items():
-            if name in ID_FILTERS and isinstance(wanted, list):
-                if not 1 <= len(wanted) <= 100:
-                    raise TikTokError(40002, f"filtering.{name}: between 1 and 100 ids.")
-                read = FIELDS[kind].get(ID_FILTERS[name])
-                things = [o for o in things if read and read(self.world, o) in map(str, wanted)]
-            elif name == "secondary_status":
-                things = [o for o in things if _secondary(self.world, o) == wanted]
-            elif name != "primary_status":
-                raise TikTokError(40002, f"filtering.{name}: the sandbox does not filter by this.")
-        return things
+def _advertiser(account: Account) -> dict[str, Any]:
+    return {
+        "advertiser_id": account.id,
+        "name": account.name,
+        "currency": account.currency,
+        "timezone": account.zone,
+        "display_timezone": account.zone,
+        "status": "STATUS_ENABLE",
+        "role": "ROLE_ADVERTISER",
+        "company": account.name,
+        "country": "US",
+        "balance": 0.0,
+        "create_time": int(account.created.timestamp()),
+    }
 
 
 FAULTS = {
@@ -255,14 +200,3 @@ FAULTS = {
     "server_error": TikTokError(50002, "Service error. Please retry."),
     "expired_token": TikTokError(40105, "Access token is incorrect or has been revoked."),
 }
-
-
-def _body(request: Request) -> dict[str, Any]:
-    body = loads(request.get_data(as_text=True))
-    return body if isinstance(body, dict) else {}
-
-
-def _read(world: World, thing: AdObject, wanted: list[Any] | None) -> dict[str, Any]:
-    names = list(FIELDS[thing.kind]) if wanted is None else wanted
-    body = {name: FIELDS[thing.kind][name](world, thing) for name in names}
-    return {name: found for name, found in body.items() if found is not None or name != "budget_optimize_on"}

@@ -1,35 +1,39 @@
-"""The world that the faces show: tenants, their ad trees and shops, the clock, the ledger.
+"""The world that the faces show: tenants, their ad trees and shops, the clock, the ledger, the logins.
 
-Every change of a tree goes through `World.write`, which journals and books it. Callers hold `World.lock`.
+Every change of a tree goes through `World.write` or `World.create`, which journal and book it. Callers hold
+`World.lock`.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
-from connectors.sandbox import tenants
+from connectors.sandbox import learning, tenants
+from connectors.sandbox.delivery import Delivery, is_on
 from connectors.sandbox.journal import Journal, StateError
-from connectors.sandbox.market import HOUR, Market, Purchases, discounted
-from connectors.sandbox.orders import Line, Order, arrival, fate
-from connectors.sandbox.tenants import OFF, ON, Account, AdObject, Shop
+from connectors.sandbox.logins import Logins
+from connectors.sandbox.market import HOUR, Market
+from connectors.sandbox.sales import Sales
+from connectors.sandbox.tenants import OFF, Account, AdObject
 
 MAX_ADVANCE_HOURS = 24 * 400
+_EFFECTS = ("attribute", "value", "create")
 
 
 @dataclass(frozen=True)
 class Config:
     """What a world is built from. `start` is the first `now`; `days` of history lie before it.
 
-    `clock` is market seconds per wall second, 0 for a clock that is only moved by hand.
+    `clock` is market seconds per wall second, 0 for a clock that is only moved by hand. `accounts` is the number
+    of ad accounts per platform and tenant, `ad_sets` that of each account at the start.
     """
 
     seed: int = 7
@@ -38,18 +42,22 @@ class Config:
     tenants: int = 2
     ad_sets: int = 6
     clock: float = 0.0
+    accounts: int = 1
 
 
 @dataclass(frozen=True)
 class Change:
-    """One field of one object: `old` and `new` as the platform holds them, `value` as the world does."""
+    """One field of one object: `old` and `new` as the platform holds them, `value` as the world does.
+
+    `attribute` is "status", "name", "daily_budget", "lifetime_budget", "scheduled_budget" or "extra.NAME".
+    """
 
     target: AdObject
     field: str
     attribute: str
     old: Any
     new: Any
-    value: int | str | None
+    value: Any
 
 
 class World:
@@ -62,19 +70,28 @@ class World:
         first = int(self.start.timestamp()) // HOUR - 24 * self.config.days
         self.ledger: list[dict[str, Any]] = []
         self.shops = [tenants.shop(config.seed, tenant) for tenant in range(config.tenants)]
-        created = datetime.fromtimestamp(first * HOUR, UTC)
-        pairs = [tenants.accounts(config.seed, tenant, created) for tenant in range(config.tenants)]
-        self.accounts = {account.id: account for pair in pairs for account in pair}
+        self.now = datetime.fromtimestamp(first * HOUR, UTC)
+        self.accounts = {
+            account.id: account
+            for tenant in range(config.tenants)
+            for account in tenants.accounts(config.seed, tenant, config.accounts, self.now)
+        }
+        self.logins = Logins(config.seed, journal)
+        self.logins.plant(self.accounts.values(), self.shops)
         self.objects: dict[str, AdObject] = {}
+        self.places: dict[str, int] = {}  # of each object in the order of creation
         self.children: dict[str, list[AdObject]] = defaultdict(list)
         self.columns: list[AdObject] = []
-        self.orders: list[list[Order]] = [[] for _ in self.shops]
-        self.customers: list[list[int]] = [[] for _ in self.shops]  # orders so far, by customer
-        self._pending: dict[int, list[tuple[int, int, Purchases, int]]] = defaultdict(list)
-        self._plant()
-        parameters = tenants.parameters(config.seed, config.tenants, config.ad_sets)
+        self.delivery = Delivery(self.objects, self.children)
+        self._listed: dict[tuple[str, str], list[AdObject]] = defaultdict(list)  # by account and kind
+        self._zones = {account.zone: ZoneInfo(account.zone) for account in self.accounts.values()}
+        self._scheduled: dict[str, AdObject] = {}
+        self.kept_reports: dict[tuple[Any, ...], list[Any]] = {}  # the last ones, for their further pages
+        parameters = tenants.parameters(config.seed, config.tenants, config.ad_sets, config.accounts)
         self.market = Market(parameters, first)
-        self.now = created
+        self._sales = Sales(self.shops, parameters.quantum_micros.tolist(), self._came)
+        self.orders, self.customers = self._sales.orders, self._sales.customers
+        self._plant()
         self._wall = time.monotonic()
         self._live_before_start()
         self._replay(entries)
@@ -83,13 +100,22 @@ class World:
         self.journal.close()
 
     def zone(self, account: Account) -> ZoneInfo:
-        return ZoneInfo(account.zone)
+        return self._zones[account.zone]
+
+    def accounts_of(self, tenant: int, platform: str) -> list[Account]:
+        """A tenant's ad accounts on a platform; any token of the tenant opens all of them."""
+        return [a for a in self.accounts.values() if a.tenant == tenant and a.platform == platform]
 
     def account_objects(self, account_id: str, kind: str) -> list[AdObject]:
-        return [o for o in self.objects.values() if o.account == account_id and o.kind == kind]
+        """In the order of their creation."""
+        return list(self._listed[account_id, kind])
 
     def is_on(self, thing: AdObject) -> bool:
-        return thing.status == ON[thing.platform]
+        return is_on(thing)
+
+    def in_learning(self, ad_set: AdObject) -> bool:
+        """Market time: after its creation or a significant edit, until 50 purchases or 7 days."""
+        return learning.is_learning(ad_set, self.market, self.now)
 
     def tick(self) -> None:
         """Let a running clock catch up with the wall."""
@@ -119,6 +145,41 @@ class World:
         """Book a write that was received and not applied."""
         self._book(_names(change), {"result": "refused", "code": code, "actor": actor}, {})
 
+    def create(
+        self,
+        account: Account,
+        kind: str,
+        parent: str,
+        name: str,
+        *,
+        status: str,
+        daily_budget: int | None = None,
+        lifetime_budget: int | None = None,
+        family: str = "standard",
+        extra: dict[str, Any] | None = None,
+        actor: str = "api",
+    ) -> AdObject:
+        """A new object with an id of the account's series; booked as `created`. `parent` of a campaign and of a
+        creative is the account's id. Budgets in micros; `extra` must be JSON."""
+        identity = tenants.identity(account, kind, len(self._listed[account.id, kind]))
+        made = {
+            "kind": kind,
+            "parent": parent,
+            "name": name,
+            "status": status,
+            "daily_budget": daily_budget,
+            "lifetime_budget": lifetime_budget,
+            "family": family,
+            "extra": json.loads(json.dumps(extra or {})),
+        }
+        names = _creation(account, identity, name)
+        self._book(names, {"result": "applied", "code": "", "actor": actor}, {"create": made})
+        return self.objects[identity]
+
+    def refuse_create(self, account: Account, kind: str, code: str, actor: str = "api") -> None:
+        """Book a creation that was received and not applied: without an id, `new` tells the kind."""
+        self._book(_creation(account, "", kind), {"result": "refused", "code": code, "actor": actor}, {})
+
     def budget_changes_since(self, target: AdObject, since: datetime) -> int:
         """How many applied budget writes have changed the object after `since` (market time)."""
         recent = takewhile(lambda row: datetime.fromisoformat(row["market_time"]) > since, reversed(self.ledger))
@@ -134,32 +195,28 @@ class World:
         """How many orders the customer has by now."""
         return self.customers[tenant][customer]
 
-    def deliver(self) -> None:
-        """Tell the market which ad sets may deliver, and on what daily budget (currency units)."""
-        budgets, active = np.zeros(len(self.columns)), np.zeros(len(self.columns), dtype=bool)
-        for ad_set in self.columns:
-            campaign = self.objects[ad_set.parent]
-            on = self.is_on(campaign) and self.is_on(ad_set)
-            active[ad_set.column] = on and any(self.is_on(ad) for ad in self.children[ad_set.id])
-            budgets[ad_set.column] = self._daily_budget(ad_set, campaign) / 1e6
+    def deliver(self, *changed: AdObject) -> None:
+        """Tell the market what may deliver now, on what budget, after a change of these objects (none: of any)."""
+        self.delivery.around(changed or self.objects.values(), self.market.hour)
         elapsed = self.now.timestamp() / HOUR - self.market.hour
-        self.market.set_delivery(budgets, active, min(max(elapsed, 0.0), 1.0))
+        self.market.set_delivery(self.delivery.budgets, self.delivery.active, min(max(elapsed, 0.0), 1.0))
 
-    def _daily_budget(self, ad_set: AdObject, campaign: AdObject) -> float:
-        own = ad_set.daily_budget or (ad_set.lifetime_budget or 0) / 30
-        pooled = campaign.daily_budget or (campaign.lifetime_budget or 0) / 30
-        if own or not pooled:
-            return own
-        sharing = [o for o in self.children[campaign.id] if self.is_on(o)]
-        return pooled / max(len(sharing), 1)
+    def _came(self, column: int, hour: int) -> tuple[AdObject, list[AdObject]]:
+        ad_set = self.columns[column]
+        return ad_set, [self.objects[ad] for ad in self.delivery.shares(ad_set, hour)] or [ad_set]
 
     def _plant(self) -> None:
         for number, account in enumerate(self.accounts.values()):
             for thing in tenants.ad_tree(account, self.config.ad_sets, number * self.config.ad_sets):
-                self.objects[thing.id] = thing
-                self.children[thing.parent].append(thing)
-                if thing.kind == "ad_set":
-                    self.columns.append(thing)
+                self._add(thing)
+
+    def _add(self, thing: AdObject) -> None:
+        self.places[thing.id] = len(self.objects)
+        self.objects[thing.id] = thing
+        self.children[thing.parent].append(thing)
+        self._listed[thing.account, thing.kind].append(thing)
+        if thing.kind == "ad_set":
+            self.columns.append(thing)
 
     def _live_before_start(self) -> None:
         """The history: all on at first; one ad set of each account was paused ten days before the start."""
@@ -176,75 +233,23 @@ class World:
     def _run_to(self, moment: datetime) -> None:
         hour = int(moment.timestamp()) // HOUR
         while self.market.hour < hour:
-            self._take_in(self.market.step())
+            bought = self.market.step()
+            self._sales.take_in(bought, self.market.hour)
             self.now = datetime.fromtimestamp(self.market.hour * HOUR, UTC)
             self._schedule()
         self.now = moment
 
     def _schedule(self) -> None:
         """At an account's local midnight its scheduled budgets take effect."""
-        due = [ad_set for ad_set in self.columns if ad_set.scheduled_budget]
-        due = [o for o in due if self.now.astimezone(self.zone(self.accounts[o.account])).hour == 0]
+        due = [
+            o for o in self._scheduled.values() if self.now.astimezone(self.zone(self.accounts[o.account])).hour == 0
+        ]
         for ad_set in due:
-            ad_set.daily_budget, ad_set.scheduled_budget = ad_set.scheduled_budget, None
-            ad_set.updated = self.now
+            if ad_set.scheduled_budget:
+                self._set(ad_set, "daily_budget", ad_set.scheduled_budget)
+            self._set(ad_set, "scheduled_budget", None)
         if due:
-            self.deliver()
-
-    def _take_in(self, bought: Purchases) -> None:
-        for k, (created, source) in enumerate(zip(bought.created.tolist(), bought.source.tolist(), strict=True)):
-            self._pending[created // HOUR].append((created, source, bought, k))
-        for created, _, purchases, k in sorted(
-            self._pending.pop(self.market.hour, []), key=lambda due: (due[0], due[1], due[2].hour[0], due[3])
-        ):
-            self._place(created, purchases, k)
-
-    def _place(self, created: int, bought: Purchases, k: int) -> None:
-        tenant, source, luck = int(bought.tenant[k]), int(bought.source[k]), bought.luck[k].tolist()
-        shop = self.shops[tenant]
-        number = 1001 + len(self.orders[tenant])
-        identity = (tenant + 1) * 10**9 + number
-        ad_set = self.columns[source] if source < len(self.columns) else None
-        quantum = int(self.market.parameters.quantum_micros[tenant])
-        lines = _lines(shop, bought, k, quantum)
-        outcome = fate(identity, created, lines, ad_set is None, luck)
-        ads = self.children[ad_set.id] if ad_set else []
-        page, utm, source_name, referrer = arrival(shop.domain, ad_set, ads, number, luck)
-        customer, index = self._customer(tenant, luck[1], ad_set is None, outcome.is_test)
-        self.orders[tenant].append(
-            Order(
-                identity,
-                created,
-                lines,
-                sum(line.total for line in lines),
-                customer,
-                index,
-                page,
-                utm,
-                source_name,
-                referrer,
-                created + int(HOUR * (0.5 + luck[4])),
-                outcome.is_test,
-                created + int((4 + 40 * luck[5]) * HOUR),
-                outcome.cancelled_at,
-                outcome.paid,
-                outcome.refunds,
-            )
-        )
-
-    def _customer(self, tenant: int, chance: float, organic: bool, is_test: bool) -> tuple[int | None, int | None]:
-        """An earlier customer comes back, a new one arrives, or a guest buys (no customer, no index)."""
-        known = self.customers[tenant]
-        returning = 0.5 if organic else 0.25
-        if chance > 0.93 or is_test:
-            return None, None
-        if chance < returning and known:
-            customer = int(chance / returning * len(known))
-        else:
-            known.append(0)
-            customer = len(known) - 1
-        known[customer] += 1
-        return customer, known[customer]
+            self.deliver(*due)
 
     def _book(self, names: dict[str, Any], outcome: dict[str, str], effect: dict[str, Any]) -> None:
         times = {"wall_time": datetime.now(UTC).isoformat(), "market_time": self.now.isoformat()}
@@ -254,11 +259,38 @@ class World:
 
     def _apply(self, row: dict[str, Any], effect: dict[str, Any]) -> None:
         self.ledger.append(row)
-        if effect:
+        if "create" in effect:
+            self._create(self.accounts[row["account"]], row["object_id"], effect["create"])
+        elif effect:
             target = self.objects[row["object_id"]]
-            setattr(target, effect["attribute"], effect["value"])
-            target.updated = self.now
-            self.deliver()
+            self._set(target, effect["attribute"], effect["value"])
+            self.deliver(target)
+
+    def _create(self, account: Account, identity: str, made: dict[str, Any]) -> None:
+        thing = AdObject(account.platform, id=identity, account=account.id, created=self.now, updated=self.now, **made)
+        if thing.kind == "ad_set":
+            campaign = self.objects[thing.parent]
+            budget = next((each for each in _daily_budgets(thing, campaign) if each), 0.0) / 1e6
+            truth = tenants.column(self.config.seed, len(self.columns), account, budget)
+            thing.column, thing.learning_since = self.market.grow(truth), self.now
+        self._add(thing)
+        self.deliver(thing)
+
+    def _set(self, thing: AdObject, attribute: str, value: Any) -> None:
+        if learning.is_significant(thing, attribute, value):
+            for ad_set in [thing] if thing.kind == "ad_set" else self.children[thing.id]:
+                if ad_set.kind == "ad_set":
+                    ad_set.learning_since = self.now
+        section, _, name = attribute.partition(".")
+        if name:
+            thing.extra[name] = value
+        else:
+            setattr(thing, section, value)
+        if attribute == "scheduled_budget":
+            self._scheduled[thing.id] = thing
+            if not value:
+                del self._scheduled[thing.id]
+        thing.updated = self.now
 
     def _replay(self, entries: list[dict[str, Any]]) -> None:
         if not entries:
@@ -270,8 +302,9 @@ class World:
                 self._run_to(datetime.fromisoformat(entry["now"]))
             elif entry["kind"] == "write":
                 self._run_to(datetime.fromisoformat(entry["row"]["market_time"]))
-                effect: dict[str, Any] = {key: entry[key] for key in ("attribute", "value") if key in entry}
-                self._apply(entry["row"], effect)
+                self._apply(entry["row"], {key: entry[key] for key in _EFFECTS if key in entry})
+            elif entry["kind"] in ("token", "token_end"):
+                self.logins.replay(entry)
 
 
 def _names(change: Change) -> dict[str, Any]:
@@ -286,6 +319,15 @@ def _names(change: Change) -> dict[str, Any]:
     }
 
 
+def _creation(account: Account, identity: str, new: str) -> dict[str, Any]:
+    names = {"platform": account.platform, "account": account.id, "object_id": identity}
+    return {**names, "field": "created", "old": None, "new": new}
+
+
+def _daily_budgets(ad_set: AdObject, campaign: AdObject) -> tuple[float, ...]:
+    return tuple((o.daily_budget or 0) + (o.lifetime_budget or 0) / 30 for o in (ad_set, campaign))
+
+
 def _agreed(config: Config, entries: list[dict[str, Any]]) -> Config:
     """The config to live by: what the state file was made with, if there is one and nothing contradicts."""
     if not entries:
@@ -293,27 +335,18 @@ def _agreed(config: Config, entries: list[dict[str, Any]]) -> Config:
     kept = entries[0]
     if kept["kind"] != "config":
         raise StateError("the state file does not start with its configuration")
-    for name in ("seed", "days", "tenants", "ad_sets"):
+    kept = {"accounts": 1} | kept
+    for name in ("seed", "days", "tenants", "ad_sets", "accounts"):
         if kept[name] != getattr(config, name):
             flag = name.replace("_", "-")
             raise StateError(f"the state file was made with --{flag} {kept[name]}, not {getattr(config, name)}")
     start = datetime.fromisoformat(kept["start"])
     if config.start not in (None, start):
         raise StateError(f"the state file was made with --start {kept['start']}")
-    return Config(config.seed, start, config.days, config.tenants, config.ad_sets, config.clock)
+    return replace(config, start=start)
 
 
 def _start(config: Config) -> datetime:
     if config.start is not None:
         return config.start.astimezone(UTC)
     return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def _lines(shop: Shop, bought: Purchases, k: int, quantum: int) -> tuple[Line, ...]:
-    lines = []
-    for product, quantity in zip(bought.products[k].tolist(), bought.quantities[k].tolist(), strict=True):
-        if quantity:
-            full = np.array(shop.prices[product] // quantum * quantity)
-            total = int(discounted(full, bought.discount[k])) * quantum
-            lines.append(Line(product, quantity, shop.prices[product], total))
-    return tuple(lines)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.sandbox.market import META_DAILY_OVERSPEND, Market, Parameters
+from connectors.sandbox.market import META_DAILY_OVERSPEND, Column, Market, Parameters
 from connectors.sandbox.tenants import parameters
 
 FIRST = 480_000  # 2024-10-04T00:00Z
@@ -51,6 +51,29 @@ def test_a_change_of_one_ad_set_leaves_the_others_alone(column: int, factor: flo
     assert (spend(quiet)[:, others] == spend(changed)[:, others]).all()
     sold = [np.array([h.value_micros for h in made.history])[:, others] for made in (quiet, changed)]
     assert (sold[0] == sold[1]).all()
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=3), st.integers(0, 2**32 - 1))
+def test_a_new_ad_set_leaves_the_luck_of_the_others_alone(births: list[int], seed: int) -> None:
+    quiet, grown = market(seed), market(seed)
+    n = len(quiet.parameters.tenant)
+    for hour in range(48):
+        for _ in range(births.count(hour)):
+            place = grown.grow(Column(1, True, 50.0, 3.0, 150.0, 9.0, 0.015))
+            budget, active = np.append(grown.budget[:place], 50.0), np.append(grown.active[:place], True)
+            grown.set_delivery(budget, active, 0.5)
+        for made in (quiet, grown):
+            made.step()
+    assert [[part[:n].tolist() for part in hour] for hour in grown.history] == [
+        [part.tolist() for part in hour] for hour in quiet.history
+    ]
+    assert grown.known("spend_micros", range(n, n + len(births)), 0, 48).any(axis=0).all()
+    claimed = [
+        [(by, at) for b in made.purchases for by, at in zip(b.claimed_by, b.claimed_at, strict=True) if 0 <= by < n]
+        for made in (quiet, grown)
+    ]
+    assert claimed[0] == claimed[1]
 
 
 def by_local_day(made: Market, zone_shift: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 
+from connectors.sandbox import meta_usage
 from tests.connectors.sandbox.visitor import HOURLY, Visitor
 
 AD_SET_FIELDS = "id,name,campaign_id,status,effective_status,daily_budget,lifetime_budget"
@@ -255,7 +256,7 @@ def test_the_token_may_stand_in_query_body_or_header_and_a_wrong_proof_is_refuse
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (400, 100)
     dead = reader.send("GET", url, params={"access_token": "EAABnothing"})
     assert dead.status_code == 400
-    assert (dead.json()["error"]["code"], dead.json()["error"]["error_subcode"]) == (190, 463)
+    assert (dead.json()["error"]["code"], dead.json()["error"]["error_subcode"]) == (190, 467)
 
 
 def test_another_tenants_objects_do_not_exist(reader: Visitor) -> None:
@@ -299,6 +300,35 @@ def test_every_answer_carries_the_four_usage_headers(reader: Visitor) -> None:
     headers = reader.meta_raw("GET", reader.account).headers
     for name in ("X-App-Usage", "X-Ad-Account-Usage", "X-Business-Use-Case-Usage", "X-FB-Ads-Insights-Throttle"):
         assert headers[name].startswith("{")
+
+
+def test_whoever_calls_too_often_is_told_when_to_come_back(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(meta_usage, "SCORE_MAX", 5)
+    first = ad_sets(visitor)[0]["id"]
+    assert visitor.meta_write(first, daily_budget="4100") == {"success": True}
+    refused = visitor.meta_raw("POST", first, {"daily_budget": "4200"})
+    assert refused.json()["error"]["code"] == 80004
+    (case,) = json.loads(refused.headers["X-Business-Use-Case-Usage"])[visitor.account.removeprefix("act_")]
+    assert (case["type"], case["call_count"] >= 60) == ("ads_management", True)
+    assert case["estimated_time_to_regain_access"] >= 1
+    assert json.loads(refused.headers["X-Ad-Account-Usage"])["acc_id_util_pct"] >= 60
+    assert [(row["result"], row["code"]) for row in visitor.ledger()] == [
+        ("applied", ""),
+        ("refused", "80004/2446079"),
+    ]
+    other = Visitor(visitor.url, tenant=1)
+    assert "id" in other.meta(other.account)
+
+
+def test_lists_know_how_many_there_are(reader: Visitor) -> None:
+    page = reader.meta(f"{reader.account}/ads", limit="2", summary="true")
+    assert (len(page["data"]), page["summary"]) == (2, {"total_count": 12})
+    assert "summary" not in reader.meta(f"{reader.account}/ads")
+
+
+@pytest.mark.parametrize("fields", ["adset{nothing}", "name{id}", "adset{id", "adset}", "a{" * 50 + "}" * 50])
+def test_fields_within_fields_must_exist_and_match(reader: Visitor, fields: str) -> None:
+    assert reader.meta(f"{reader.account}/ads", fields=fields)["error"]["code"] in (100, 2500)
 
 
 def test_a_batch_answers_each_of_its_requests(visitor: Visitor) -> None:

@@ -242,6 +242,48 @@ def test_faults_hit_what_they_name_count_down_and_can_be_cleared(visitor: Visito
     assert visitor.send("POST", "/_control/faults", json={"fault": "webhook_late"}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("platform", "method", "path"),
+    [
+        ("meta", "GET", "/v26.0/dialog/oauth"),
+        ("meta", "GET", "/v26.0/oauth/access_token"),
+        ("meta", "POST", "/v26.0/act_1010000000000001/insights"),
+        ("meta", "GET", "/v26.0/1234567890/insights"),
+        ("tiktok", "GET", "/portal/auth"),
+        ("tiktok", "POST", "/open_api/v1.3/oauth2/access_token/"),
+        ("tiktok", "POST", "/open_api/v1.3/oauth2/revoke_token/"),
+        ("tiktok", "POST", "/open_api/v1.3/report/task/create/"),
+        ("tiktok", "GET", "/open_api/v1.3/report/task/check/"),
+    ],
+)
+def test_logins_and_report_jobs_reach_their_platform_and_its_faults(
+    visitor: Visitor, platform: str, method: str, path: str
+) -> None:
+    last = path.strip("/").rpartition("/")[2]
+    for kind in ("server_error", "rate_limit", "html_body", "drop_before_apply"):
+        visitor.control("faults", fault=kind, platform=platform, method=method, path=last)
+    told = [visitor.send(method, path) for _ in range(3)]
+    code = [each.json().get("code") or each.json()["error"]["code"] for each in told[:2]]
+    assert code == ([2, 17] if platform == "meta" else [50002, 40100])
+    assert told[2].status_code == 504
+    with pytest.raises(httpx.RemoteProtocolError):
+        visitor.send(method, path)
+    assert visitor.get("/_control/faults") == []
+    assert visitor.send(method, path).text != '{"error":"no platform has this path"}'
+
+
+def test_a_report_job_of_meta_fails_on_order(visitor: Visitor) -> None:
+    assert visitor.control("faults", fault="job_failed", platform="meta", count=1) == []
+    for bad in ({"platform": "tiktok"}, {"path": "x"}, {"count": 0}):
+        assert visitor.send("POST", "/_control/faults", json={"fault": "job_failed", **bad}).status_code == 400
+    seen = []
+    for _ in range(2):
+        job = visitor.meta_write(f"{visitor.account}/insights", level="account", fields=["spend"])["report_run_id"]
+        told = (visitor.meta(job)["async_status"] for _ in range(30))
+        seen.append(next(status for status in told if status in ("Job Failed", "Job Completed")))
+    assert seen == ["Job Failed", "Job Completed"]
+
+
 def test_unknown_paths_are_told_so(reader: Visitor) -> None:
     assert reader.send("GET", "/nothing").status_code == 404
     assert reader.send("GET", "/_control/nothing").status_code == 404
@@ -300,7 +342,13 @@ def test_a_state_file_cut_off_in_mid_line_is_used_up_to_there(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("text", "config"),
-    [("garbage\n", Config()), ('{"kind":"write"}\n', Config()), (None, Config(seed=8)), (None, Config(days=9))],
+    [
+        ("garbage\n", Config()),
+        ('{"kind":"write"}\n', Config()),
+        (None, Config(seed=8)),
+        (None, Config(days=9)),
+        (None, Config(accounts=2)),
+    ],
 )
 def test_a_state_file_that_does_not_fit_is_refused(tmp_path: Path, text: str | None, config: Config) -> None:
     state = tmp_path / "state"
@@ -371,6 +419,7 @@ def test_the_command_says_where_it_listens_and_survives_a_kill(tmp_path: Path) -
         ("--start", "soon"),
         ("--clock", "-2"),
         ("--tenants", "0"),
+        ("--accounts", "21"),
         ("--state", "/nonexistent/place"),
         ("--host", "nowhere.invalid"),
     ],

@@ -22,21 +22,19 @@ def test_answers_are_always_200_with_the_envelope(reader: Visitor) -> None:
     for path, sent, code in [
         ("advertiser/info/", {}, 40104),
         ("advertiser/info/", {"Access-Token": "wrong"}, 40105),
-        ("no/such/path/", headers, 40002),
+        ("no/such/path/", headers, 40400),
+        ("no/such/path/", {}, 40400),
         ("adgroup/get/", headers, 40002),
     ]:
         response = reader.send("GET", TIKTOK + path, headers=sent)
         assert response.status_code == 200
         assert set(response.json()) == {"code", "message", "request_id", "data"}
         assert response.json()["code"] == code
-    assert reader.tiktok("no/such/path/")["code"] == 40400
 
 
 def test_the_advertiser_tells_currency_and_zone(reader: Visitor) -> None:
     (info,) = reader.tiktok("advertiser/info/", advertiser_ids=[reader.advertiser])["data"]["list"]
     assert (info["currency"], info["timezone"], info["status"]) == ("USD", "America/New_York", "STATUS_ENABLE")
-    (own,) = reader.tiktok("oauth2/advertiser/get/", app_id="1", secret="2")["data"]["list"]
-    assert own["advertiser_id"] == reader.advertiser
     assert reader.tiktok("advertiser/info/", advertiser_ids=["7300000000000000002"])["code"] == 40001
 
 
