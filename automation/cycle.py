@@ -52,10 +52,11 @@ class HourReport:
 
 
 def run_hour(tenant: Tenant, slot: datetime, *, policy: str = DEFAULT_POLICY) -> HourReport:
-    """One hour for every active ad account of the tenant; a second call for the same slot adds nothing.
+    """One hour of the tenant; a second call for the same slot adds nothing.
 
-    A source that cannot be read leaves an alert and stale figures, on which the guardrails allow no raise.
-    A slot before one that was run already is missed: it is not acted on any more.
+    Every active ad account is read, and decided where its autopilot is on. A source that cannot be read leaves
+    an alert and stale figures, on which the guardrails allow no raise. A slot before one that was run already is
+    missed: it is not acted on any more.
     """
     if PolicyRun.objects.filter(tenant=tenant, slot__gt=slot).exists():
         return HourReport(slot, Pulled())
@@ -63,7 +64,7 @@ def run_hour(tenant: Tenant, slot: datetime, *, policy: str = DEFAULT_POLICY) ->
     report = HourReport(slot, pull(tenant, as_of=as_of))
     account_slot(tenant, as_of=as_of, lookback=report.pulled.lookback(as_of, ACCOUNT_LOOKBACK))
     move_lambda(tenant, as_of)
-    for account in AdAccount.objects.filter(tenant=tenant, is_active=True):
+    for account in AdAccount.objects.filter(tenant=tenant, is_active=True, autopilot=True):
         decide_account(tenant, account, slot, policy=policy, report=report)
     return report
 

@@ -32,7 +32,7 @@ from automation.models import Action, Approval, Limits, PolicyRun
 from automation.pipeline import index_of, needs_approval
 from automation.states import State
 from connectors.connections import connect_ad_account
-from connectors.contracts import AdPlatform, AdSetRecord, DeliveryStatus
+from connectors.contracts import AdPlatform, AdRecord, DeliveryStatus, Family, Held, Level, Target
 from connectors.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -42,6 +42,7 @@ from connectors.errors import (
     PermissionDeniedError,
     RateLimitedError,
     RefusedError,
+    UnverifiedError,
 )
 from metrics.snapshot import load_snapshot
 from rules.proposals import ChangeKind
@@ -176,7 +177,7 @@ def _send(action: Action, connect: Connect) -> Action:
     """Steps B to H, for the worker that holds the claim."""
     try:
         client = connect(action.ad_set.ad_account)
-        held = client.read_ad_set(action.ad_set.external_id)
+        held = client.read(target_of(action))
     except ConnectorError as error:
         return _not_sent(action, f"the platform could not be read: {error}")
     current = held_value(action, held)
@@ -204,12 +205,12 @@ def _may_still_send(action: Action) -> bool:
 
 
 def _write(action: Action, client: AdPlatform) -> Action:
-    external_id = action.ad_set.external_id
+    target = target_of(action)
     try:
         if action.kind == ChangeKind.SET_BUDGET:
-            client.set_daily_budget(external_id, action.target_micros or 0)
+            held = client.set_daily_budget(target, action.target_micros or 0)
         else:
-            client.set_status(external_id, DeliveryStatus(action.target_status))
+            held = client.set_status(target, DeliveryStatus(action.target_status))
     except RateLimitedError as error:
         return _not_sent(action, f"the platform throttles: {error}", wait=error.retry_after)
     except NotSentError as error:
@@ -222,16 +223,11 @@ def _write(action: Action, client: AdPlatform) -> Action:
             code=error.code,
             next_step="Mend the cause; a new proposal may follow.",
         )
+    except UnverifiedError as error:
+        return _settle(action, State.UNKNOWN, f"written, but it could not be read back: {error}")
     except Exception as error:
         return _settle(action, State.UNKNOWN, f"the outcome is unclear: {type(error).__name__}")
-    return _read_back(action, client)
-
-
-def _read_back(action: Action, client: AdPlatform) -> Action:
-    try:
-        current = held_value(action, client.read_ad_set(action.ad_set.external_id))
-    except ConnectorError as error:
-        return _settle(action, State.UNKNOWN, f"written, but it could not be read back: {error}")
+    current = held_value(action, held)
     if current != action.target:
         return _settle(action, State.UNKNOWN, f"written, but the platform holds {value_text(current)}")
     return applied(action, actor=WORKER, note="")
@@ -298,10 +294,17 @@ def tell(action: Action, what: str) -> None:
     )
 
 
-def held_value(action: Action, record: AdSetRecord) -> int | str | None:
+def target_of(action: Action) -> Target:
+    """The object that the action changes, as a connector names it."""
+    return Target(Level.AD_SET, action.ad_set.external_id, Family(action.ad_set.family))
+
+
+def held_value(action: Action, record: Held) -> int | str | None:
     """The platform's present value of what the action changes."""
     if action.kind == ChangeKind.SET_BUDGET:
-        return None if record.status is DeliveryStatus.REMOVED else record.daily_budget_micros
+        if isinstance(record, AdRecord) or record.status is DeliveryStatus.REMOVED:
+            return None
+        return record.daily_budget_micros
     return record.status.value
 
 

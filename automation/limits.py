@@ -15,6 +15,7 @@ from accounts.permissions import CONFIGURE, require
 from automation import log
 from automation.guardrails import LimitValues
 from automation.models import Action, Limits
+from rules.proposals import Source
 
 _PEAK = re.compile(r"([01]?[0-9]|2[0-3])-([01]?[0-9]|2[0-4])")
 
@@ -120,6 +121,8 @@ def why_outdated(action: Action) -> str:
         return "the limits have changed since it was guarded; a new proposal will follow"
     if not action.tenant.is_active or not action.ad_account.is_active:
         return "the tenant or its ad account is switched off"
+    if action.source != Source.PERSON and not action.ad_account.autopilot:
+        return "the autopilot of the ad account was switched off"
     if action.run_limits is None and action.ad_account.rollout_stage != action.stage:
         return f"the rollout stage has changed since, from {action.stage} to {action.ad_account.rollout_stage}"
     if action.ad_set.status == Status.REMOVED:

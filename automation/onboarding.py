@@ -93,6 +93,7 @@ def _add_account(tenant: Tenant, access: Access, record: AccountRecord) -> None:
         timezone=record.timezone,
         credential=_credential(tenant, access),
         rollout_stage=RolloutStage.SHADOW,
+        autopilot=True,
         minimum_daily_budget_micros=record.minimum_daily_budget_micros,
     )
 

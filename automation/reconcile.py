@@ -16,7 +16,7 @@ from django.db.models import Q
 from accounts.clock import wall_now
 from accounts.scoping import all_tenants, tenant_scope
 from automation.actions import StaleActionError, transition
-from automation.dispatch import Connect, applied, held_value, tell, value_text
+from automation.dispatch import Connect, applied, held_value, target_of, tell, value_text
 from automation.models import Action
 from automation.states import State
 from automation.wake import wake_dispatch
@@ -73,7 +73,7 @@ def decide(action: Action, connect: Connect = connect_ad_account) -> Action:
     if action.sent_at is not None and now < action.sent_at + quarantine:
         return action
     try:
-        current = held_value(action, connect(action.ad_set.ad_account).read_ad_set(action.ad_set.external_id))
+        current = held_value(action, connect(action.ad_set.ad_account).read(target_of(action)))
     except ConnectorError as error:
         logger.warning("evidence on %s is not to be had: %s", action.pk, error)
         return action

@@ -160,6 +160,14 @@ TIKTOK_API_VERSION = env.str("TIKTOK_API_VERSION", default="v1.3")
 SHOPIFY_BASE_URL = env.str("SHOPIFY_BASE_URL", default="")
 SHOPIFY_API_VERSION = env.str("SHOPIFY_API_VERSION", default="2026-10")
 TIKTOK_SHOP_BASE_URL = env.str("TIKTOK_SHOP_BASE_URL", default="https://open-api.tiktokglobalshop.com")
+META_DIALOG_URL = env.str("META_DIALOG_URL", default="https://www.facebook.com")
+TIKTOK_DIALOG_URL = env.str("TIKTOK_DIALOG_URL", default="https://business-api.tiktok.com")
+# The address under which browsers reach Bursar; empty: taken from the request. Platforms compare it byte by byte.
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+# How much one may ask, shared by all processes. Meta: points per ad account in 300 seconds (a read 1, a write 3);
+# 60 is its Limited tier, 9000 its Full one. TikTok: requests per second of the app; 10 is its Basic level.
+META_RATE_SCORE = env.int("META_RATE_SCORE", default=60)
+TIKTOK_QPS = env.int("TIKTOK_QPS", default=10)
 WRITE_STOP_FILE = Path(env.str("WRITE_STOP_FILE", default=str(VAR_DIR / "STOP")))
 
 # The largest share of a nominal daily budget that a platform may spend in one day, in millionths.
@@ -168,11 +176,18 @@ WORST_DAY_FACTOR_PPM = {
     "meta": env.int("META_WORST_DAY_PPM", default=1_750_000),
     "tiktok": env.int("TIKTOK_WORST_DAY_PPM", default=1_250_000),
 }
-# Days before today whose hours every sync reads again.
+# Days before today that every sync reads again, and how many the nightly one does: Meta's figures move for
+# about 28 days, TikTok corrects yesterday's at 12:00 UTC and late conversions for some days more.
 RESTATEMENT_DAYS = {
     "meta": env.int("META_RESTATEMENT_DAYS", default=2),
     "tiktok": env.int("TIKTOK_RESTATEMENT_DAYS", default=2),
 }
+RESTATEMENT_DAYS_NIGHTLY = {
+    "meta": env.int("META_RESTATEMENT_DAYS_NIGHTLY", default=28),
+    "tiktok": env.int("TIKTOK_RESTATEMENT_DAYS_NIGHTLY", default=14),
+}
+# How far back platforms give hours: Meta 13 months since 2026-01-12.
+OLDEST_HOURS_DAYS = env.int("OLDEST_HOURS_DAYS", default=395)
 
 # --- Policy and money defaults of new tenants --------------------------------------------------------
 DAILY_BUDGET_TARGET = env.str("DAILY_BUDGET_TARGET", default="")
@@ -199,6 +214,12 @@ SINGLE_TENANT = {
         "TIKTOK_SHOP_APP_KEY",
         "TIKTOK_SHOP_APP_SECRET",
     )
+}
+
+# The apps through which staff connect ad accounts: platform to (app id, app secret).
+LOGIN_APPS = {
+    "meta": (SINGLE_TENANT["META_APP_ID"], SINGLE_TENANT["META_APP_SECRET"]),
+    "tiktok": (SINGLE_TENANT["TIKTOK_APP_ID"], SINGLE_TENANT["TIKTOK_APP_SECRET"]),
 }
 
 # --- Dispatch deadlines, seconds of wall time: send < request < lease < queue timeout ----------------

@@ -1,6 +1,8 @@
-"""From a stored ad account or store to a client that can talk to its platform."""
+"""From a stored ad account, store or setting to a client that can talk to its platform."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from django.conf import settings
 
@@ -8,7 +10,27 @@ from accounts.encryption import SecretError
 from accounts.models import AdAccount, Credential, Store
 from connectors.contracts import AdPlatform, Platform, StorePlatform
 from connectors.errors import ConfigurationError
-from connectors.registry import Connection, ad_platform, store_platform
+from connectors.pace import Pace
+from connectors.rate_budget import SharedBudget
+from connectors.registry import Connection, LoginApp, ad_platform, store_platform
+
+
+class Limit(NamedTuple):
+    """How a platform counts: `setting` points in `seconds`, for one ad account or for the whole app."""
+
+    setting: str
+    seconds: float
+    write_cost: int
+    is_of_app: bool
+
+
+SPARE_SHARE = 6  # a sixth is for what is urgent: of Meta's 60 points two writes with the reads around them
+LIMITS = {
+    # A score per ad account that decays over 300 seconds (marketing-api/overview/rate-limiting).
+    Platform.META: Limit("META_RATE_SCORE", 300.0, write_cost=3, is_of_app=False),
+    # Queries per second of the app, all of its advertisers together.
+    Platform.TIKTOK: Limit("TIKTOK_QPS", 1.0, write_cost=1, is_of_app=True),
+}
 
 
 def connect_ad_account(account: AdAccount) -> AdPlatform:
@@ -19,6 +41,41 @@ def connect_ad_account(account: AdAccount) -> AdPlatform:
 def connect_store(store: Store) -> StorePlatform:
     """A client for the store. Raises `ConfigurationError` when a credential or setting is missing."""
     return store_platform(_connection(store.platform, store.external_id, store.credential))
+
+
+def login_app(platform: Platform, app: tuple[str, str] = ("", "")) -> LoginApp:
+    """The app through which people give access, or that `app` (id and secret) which a stored login belongs to.
+
+    Raises `ConfigurationError` when none is set up.
+    """
+    prefix = platform.upper()
+    app_id, app_secret = app if all(app) else settings.LOGIN_APPS.get(str(platform), ("", ""))
+    if not app_id or not app_secret:
+        raise ConfigurationError(f"{platform}: set {prefix}_APP_ID and {prefix}_APP_SECRET", platform=platform)
+    return LoginApp(
+        platform=platform,
+        base_url=getattr(settings, f"{prefix}_BASE_URL"),
+        dialog_url=getattr(settings, f"{prefix}_DIALOG_URL"),
+        version=getattr(settings, f"{prefix}_API_VERSION"),
+        app_id=app_id,
+        app_secret=app_secret,
+    )
+
+
+def pace_of(platform: Platform, external_id: str, app_id: str) -> Pace | None:
+    """The rate budget that all who ask for this ad account share; stores have none, Shopify's answers tell it.
+
+    Raises `ConfigurationError` when the setting leaves too little to write.
+    """
+    limit = LIMITS.get(platform)
+    if limit is None:
+        return None
+    size = getattr(settings, limit.setting)
+    if size < limit.write_cost:
+        raise ConfigurationError(f"{platform}: {limit.setting} must be at least {limit.write_cost}", platform=platform)
+    counted = (app_id or external_id) if limit.is_of_app else external_id.removeprefix("act_")
+    key, spare = f"{platform} {counted}"[:120], size // SPARE_SHARE
+    return SharedBudget(key, size=size, seconds=limit.seconds, spare=spare, write_cost=limit.write_cost)
 
 
 def _connection(platform: str, external_id: str, credential: Credential) -> Connection:
@@ -34,4 +91,5 @@ def _connection(platform: str, external_id: str, credential: Credential) -> Conn
         external_id=external_id,
         secrets=secrets,
         stop_file=settings.WRITE_STOP_FILE,
+        pace=pace_of(Platform(platform), external_id, credential.app_id),
     )

@@ -7,10 +7,10 @@ Records are frozen and already normalised: money in integer micros, times in awa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Platform(StrEnum):
@@ -28,9 +28,58 @@ class DeliveryStatus(StrEnum):
     REMOVED = "removed"
 
 
+class Level(StrEnum):
+    """Where in the ad tree an object stands."""
+
+    CAMPAIGN = "campaign"
+    AD_SET = "ad_set"
+    AD = "ad"
+
+
+class Family(StrEnum):
+    """Which of a platform's families of endpoints speaks for an object.
+
+    TikTok answers for Smart+ and GMV Max campaigns at endpoints of their own. A GMV Max campaign has no ad
+    groups: it is kept as a campaign with one ad set of the same id, so that its spend has a place.
+    """
+
+    STANDARD = "standard"
+    SMART_PLUS = "smart_plus"
+    GMV_MAX = "gmv_max"
+
+
+class BidStrategy(StrEnum):
+    LOWEST_COST = "lowest_cost"
+    BID_CAP = "bid_cap"
+    COST_CAP = "cost_cap"
+    MINIMUM_ROAS = "minimum_roas"
+
+
+@dataclass(frozen=True, slots=True)
+class Bid:
+    """How a campaign or ad set bids: an amount for the two caps, a ratio in millionths for a minimum ROAS."""
+
+    strategy: BidStrategy
+    amount_micros: int | None = None
+    roas_ppm: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a read or a write of one object names."""
+
+    level: Level
+    external_id: str
+    family: Family = Family.STANDARD
+
+
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
-    """An ad account. `minimum_daily_budget_micros` is the platform's floor for one ad set per day."""
+    """An ad account. `minimum_daily_budget_micros` is the platform's floor for one ad set per day.
+
+    `spend_cap_micros` is the platform's own cap on the account's whole life (`None`: there is none);
+    `reports_hours` is false where the platform gives this account daily figures only.
+    """
 
     external_id: str
     name: str
@@ -38,6 +87,9 @@ class AccountRecord:
     timezone: str
     status: str
     minimum_daily_budget_micros: int | None
+    spend_cap_micros: int | None = None
+    spent_micros: int | None = None
+    reports_hours: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +101,8 @@ class CampaignRecord:
     objective: str
     daily_budget_micros: int | None
     lifetime_budget_micros: int | None
+    bid: Bid | None = None
+    family: Family = Family.STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +117,12 @@ class AdSetRecord:
     daily_budget_micros: int | None
     lifetime_budget_micros: int | None
     in_learning: bool | None
+    bid: Bid | None = None
+    family: Family = Family.STANDARD
+
+    @property
+    def target(self) -> Target:
+        return Target(Level.AD_SET, self.external_id, self.family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +132,28 @@ class AdRecord:
     name: str
     status: DeliveryStatus
     effective_status: str
+    creative_external_id: str = ""
+    family: Family = Family.STANDARD
 
 
 @dataclass(frozen=True, slots=True)
-class HourRecord:
-    """One ad set's figures for the hour that starts at `hour` (UTC). Unknown figures are `None`, never 0."""
+class CreativeRecord:
+    """What an ad shows. `format` is the platform's own word; texts are the platform's, hostile as all texts."""
+
+    external_id: str
+    name: str
+    format: str
+    title: str
+    body: str
+    call_to_action: str
+    link: str
+
+
+class HourRecord(NamedTuple):
+    """One ad set's figures for the hour that starts at `hour` (UTC). Unknown figures are `None`, never 0.
+
+    `conversions` are purchases that the platform claims; `leads` is what counts for the campaign's objective.
+    """
 
     ad_set_external_id: str
     hour: datetime
@@ -85,6 +162,30 @@ class HourRecord:
     clicks: int
     conversions: int | None
     conversion_value_micros: int | None
+    leads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseRecord:
+    """Purchases that the platform claims by one attribution window, such as "7d_click"; `value_micros` in all."""
+
+    window: str
+    count: int
+    value_micros: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AdDayRecord:
+    """One ad's figures for one day of the account's own calendar."""
+
+    ad_external_id: str
+    ad_set_external_id: str
+    day: date
+    spend_micros: int
+    impressions: int
+    clicks: int
+    leads: int | None
+    purchases: tuple[PurchaseRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +245,18 @@ class OrderRecord:
     refunds: tuple[RefundRecord, ...]
 
 
+Held = CampaignRecord | AdSetRecord | AdRecord
+
+
 class AdPlatform(Protocol):
-    """An ad account on a platform. The three `set_*` and `read_*` methods carry the dispatch protocol."""
+    """An ad account on a platform.
+
+    A write sends exactly one request that changes something, reads the object back, and returns what the
+    platform then holds; whether that is what was asked for is the caller's to compare. It raises
+    `ConfigurationError` before sending what the platform cannot hold exactly or is below its floor,
+    `RateLimitedError` or `NotSentError` when nothing was applied, `RefusedError` when the platform said no,
+    and `OutcomeUnknownError` when that is unclear (`UnverifiedError`: accepted, but not read back).
+    """
 
     platform: Platform
 
@@ -157,6 +268,8 @@ class AdPlatform(Protocol):
 
     def ads(self) -> Iterator[AdRecord]: ...
 
+    def creatives(self) -> Iterator[CreativeRecord]: ...
+
     def hours(self, first_day: date, last_day: date) -> Iterator[HourRecord]:
         """Hourly figures of every ad set for account-local days, both inclusive, in ascending days.
 
@@ -164,20 +277,70 @@ class AdPlatform(Protocol):
         """
         ...
 
-    def read_ad_set(self, external_id: str) -> AdSetRecord:
-        """The ad set as the platform holds it now (never cached)."""
+    def ad_days(self, first_day: date, last_day: date) -> Iterator[AdDayRecord]:
+        """Daily figures of every ad, with its purchases by attribution window; days without delivery are absent."""
         ...
 
-    def set_daily_budget(self, external_id: str, budget_micros: int) -> None:
-        """Send exactly one write request. Returns when the platform accepted it; see `connectors.errors`.
-
-        Raises `ConfigurationError` before sending when the amount cannot be represented exactly.
-        """
+    def read(self, target: Target) -> Held:
+        """The object as the platform holds it now (never cached)."""
         ...
 
-    def set_status(self, external_id: str, status: DeliveryStatus) -> None:
-        """Send exactly one write request that pauses or enables the ad set."""
+    def set_daily_budget(self, target: Target, budget_micros: int) -> Held: ...
+
+    def set_lifetime_budget(self, target: Target, budget_micros: int) -> Held: ...
+
+    def set_status(self, target: Target, status: DeliveryStatus) -> Held: ...
+
+    def set_bid(self, target: Target, bid: Bid) -> Held: ...
+
+    def set_target_roi(self, target: Target, roas_ppm: int) -> Held:
+        """The return that a GMV Max campaign aims at, in millionths; elsewhere a `ConfigurationError`."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a platform gives for a login. `expires_at` is `None` for a token that lives until it is revoked."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(default="", repr=False)
+    expires_at: datetime | None = None
+    scopes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedAccount:
+    """An ad account that a grant opens, as a person chooses among them."""
+
+    external_id: str
+    name: str
+    currency: str
+    timezone: str
+    status: str
+
+
+class LoginProvider(Protocol):
+    """A platform's OAuth pages for one app (`connectors.registry.login_provider`)."""
+
+    platform: Platform
+
+    def consent_url(self, *, redirect_uri: str, state: str) -> str:
+        """Where the browser goes to ask the person; no request is sent."""
+        ...
+
+    def exchange(self, code: str, *, redirect_uri: str) -> Grant:
+        """The grant for the code of a callback, long-lived where the platform has such. Codes are used once."""
+        ...
+
+    def refresh(self, grant: Grant) -> Grant | None:
+        """A younger grant for a living one; `None` where tokens of this platform do not age."""
+        ...
+
+    def revoke(self, grant: Grant) -> None:
+        """End the grant on the platform. One that is dead already is no error."""
+        ...
+
+    def owned_accounts(self, grant: Grant) -> list[OwnedAccount]: ...
 
 
 class StorePlatform(Protocol):

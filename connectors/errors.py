@@ -2,6 +2,7 @@
 
 ConnectorError
 ├── ConfigurationError      our request or settings are wrong; nothing was sent or nothing may be repeated
+│   └── BelowMinimumError   less than the platform takes; nothing was sent
 ├── AuthenticationError     the credential is dead: mark the account, ask for a new login
 ├── PermissionDeniedError   the credential may not do this: alert staff
 ├── NotFoundError           the object does not exist for this credential
@@ -11,6 +12,7 @@ ConnectorError
 ├── RefusedError            a write that the platform refused with a documented code: nothing was applied
 ├── NotSentError            a write that certainly never left this machine
 └── OutcomeUnknownError     a write whose fate is unknown: never send it again, decide from evidence
+    └── UnverifiedError     a write that the platform accepted, but that could not be read back
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ class ConnectorError(Exception):
 
 
 class ConfigurationError(ConnectorError):
+    pass
+
+
+class BelowMinimumError(ConfigurationError):
     pass
 
 
@@ -66,4 +72,8 @@ class NotSentError(ConnectorError):
 
 
 class OutcomeUnknownError(ConnectorError):
+    pass
+
+
+class UnverifiedError(OutcomeUnknownError):
     pass

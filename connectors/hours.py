@@ -7,8 +7,8 @@ did it would fall together with the next one. Sums per local day stay right in e
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -34,6 +34,21 @@ def days_between(first_day: date, last_day: date) -> Iterator[date]:
         yield first_day + timedelta(days=offset)
 
 
+def spans(first_day: date, last_day: date, days: int) -> Iterator[tuple[date, date]]:
+    """The first and last day of each stretch of at most `days` days from the first to the last, both included."""
+    start = first_day
+    while start <= last_day:
+        end = min(start + timedelta(days=days - 1), last_day)
+        yield start, end
+        start = end + timedelta(days=1)
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day that many months earlier, or the last of that month where it has no such day."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
 def in_order(records: Iterable[HourRecord]) -> list[HourRecord]:
     """The records by hour and ad set; two that fall on the same hour are added up."""
     merged: dict[tuple[datetime, str], HourRecord] = {}
@@ -44,13 +59,13 @@ def in_order(records: Iterable[HourRecord]) -> list[HourRecord]:
 
 
 def _added(one: HourRecord, other: HourRecord) -> HourRecord:
-    return replace(
-        one,
+    return one._replace(
         spend_micros=one.spend_micros + other.spend_micros,
         impressions=one.impressions + other.impressions,
         clicks=one.clicks + other.clicks,
         conversions=_sum(one.conversions, other.conversions),
         conversion_value_micros=_sum(one.conversion_value_micros, other.conversion_value_micros),
+        leads=_sum(one.leads, other.leads),
     )
 
 

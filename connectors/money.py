@@ -20,6 +20,8 @@ META_WITHOUT_SUBUNIT = frozenset(["CLP", "COP", "CRC", "HUF", "ISK", "IDR", "JPY
 
 TIKTOK_WITHOUT_DECIMALS = frozenset(["HUF", "TWD", "JPY", "ISK", "KRW", "CLP", "IDR", "PYG", "VND"])
 TIKTOK_AD_GROUP_FLOOR = 20
+TIKTOK_FLOORS = {"campaign": 50, "ad_set": TIKTOK_AD_GROUP_FLOOR}
+TIKTOK_GMV_MAX_FLOOR = 10
 TIKTOK_RATIOS: dict[int, str] = {
     1: "USD EUR GBP MYR AED SAR HUF AUD CAD NZD SGD CHF ARS BRL ILS PEN QAR RON",
     4: "PLN",
@@ -84,6 +86,13 @@ def tiktok_minimum_ad_group_daily(currency: str) -> int | None:
     """TikTok's floor for an ad group's daily budget in micros, `None` for a currency that its table lacks."""
     ratio = _TIKTOK_RATIO.get(_checked(currency))
     return None if ratio is None else TIKTOK_AD_GROUP_FLOOR * ratio * MICROS
+
+
+def tiktok_minimum_daily(level: str, family: str, currency: str) -> int | None:
+    """TikTok's floor of a daily budget in micros: 50 for a campaign, 20 for an ad group, 10 for GMV Max."""
+    ratio = _TIKTOK_RATIO.get(_checked(currency))
+    floor = TIKTOK_GMV_MAX_FLOOR if family == "gmv_max" else TIKTOK_FLOORS.get(level)
+    return None if ratio is None or floor is None else floor * ratio * MICROS
 
 
 def _exactly(micros: int, step: int, currency: str) -> int:

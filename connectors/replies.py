@@ -39,7 +39,7 @@ STATUS_ERRORS: ErrorTable = (
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, read whole; our own secrets are already blotted out of `body`."""
+    """An answer, read whole; our own secrets are already blotted out of `headers` and `body`."""
 
     status: int
     headers: httpx.Headers
@@ -48,7 +48,8 @@ class Reply:
     def document(self) -> dict[str, Any]:
         """The body as a JSON object, numbers with a point as `Decimal`; `ValueError` when it is not one."""
         try:
-            value = json.loads(self.body, parse_float=Decimal, parse_constant=_refuse_constant)
+            # Other encodings than UTF-8 are refused: secrets are blotted out in UTF-8 only.
+            value = json.loads(self.body.decode("utf-8-sig"), parse_float=Decimal, parse_constant=_refuse_constant)
         except (ArithmeticError, RecursionError) as error:
             raise ValueError("not a sane JSON document") from error
         if not isinstance(value, dict):

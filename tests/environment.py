@@ -7,3 +7,5 @@ os.environ["FIELD_ENCRYPTION_KEYS"] = "test:" + "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUF
 os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or "sqlite://:memory:"
 os.environ["LOG_LEVEL"] = "WARNING"
 os.environ.pop("REDIS_URL", None)
+os.environ["META_RATE_SCORE"] = "9000"
+os.environ["TIKTOK_QPS"] = "50"

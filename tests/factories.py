@@ -68,6 +68,7 @@ def make_house(
             timezone="America/New_York",
             credential=credential,
             rollout_stage=stage,
+            autopilot=True,
             minimum_daily_budget_micros=1 * MICROS,
         )
         store = Store.objects.create(

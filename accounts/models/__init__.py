@@ -1,6 +1,16 @@
 """Who we work for, what they own on the platforms, and what we tell them."""
 
-from accounts.models.ad_tree import Ad, AdAccount, AdSet, Campaign, RolloutStage, Status
+from accounts.models.ad_tree import (
+    Ad,
+    AdAccount,
+    AdSet,
+    BidStrategy,
+    Campaign,
+    Creative,
+    Family,
+    RolloutStage,
+    Status,
+)
 from accounts.models.alerts import Alert
 from accounts.models.api_keys import ApiKey, IdempotentRequest
 from accounts.models.base import TenantOwned, UuidModel, money_constraint
@@ -13,8 +23,11 @@ __all__ = [
     "AdSet",
     "Alert",
     "ApiKey",
+    "BidStrategy",
     "Campaign",
+    "Creative",
     "Credential",
+    "Family",
     "IdempotentRequest",
     "Membership",
     "Role",

@@ -21,6 +21,21 @@ class Status(models.TextChoices):
     REMOVED = "removed", "Removed"
 
 
+class BidStrategy(models.TextChoices):
+    LOWEST_COST = "lowest_cost", "Lowest cost"
+    BID_CAP = "bid_cap", "Bid cap"
+    COST_CAP = "cost_cap", "Cost cap"
+    MINIMUM_ROAS = "minimum_roas", "Minimum ROAS"
+
+
+class Family(models.TextChoices):
+    """Which family of the platform's endpoints speaks for an object (see `connectors.contracts.Family`)."""
+
+    STANDARD = "standard", "Standard"
+    SMART_PLUS = "smart_plus", "Smart+"
+    GMV_MAX = "gmv_max", "GMV Max"
+
+
 class AdAccount(UuidModel, TenantOwned):
     platform = models.CharField(max_length=16, choices=AD_PLATFORMS)
     external_id = models.CharField(max_length=64, help_text="Meta: act_…; TikTok: the advertiser id.")
@@ -36,13 +51,23 @@ class AdAccount(UuidModel, TenantOwned):
     )
     minimum_daily_budget_micros = models.BigIntegerField(null=True, blank=True, editable=False)
     platform_status = models.CharField(max_length=64, blank=True, editable=False)
+    spend_cap_micros = models.BigIntegerField(
+        null=True, blank=True, editable=False, help_text="The platform's own cap on the account's whole life."
+    )
+    spent_micros = models.BigIntegerField(null=True, blank=True, editable=False)
+    reports_hours = models.BooleanField(
+        default=True, editable=False, help_text="Off: the platform gives daily figures only; windows align to days."
+    )
     is_active = models.BooleanField(default=True, help_text="Off: neither synced nor steered.")
+    autopilot = models.BooleanField(
+        default=False, help_text="Off: synced and shown, but no rule and no policy may change anything."
+    )
 
     class Meta:
         ordering = ["platform", "name"]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "platform", "external_id"], name="one_ad_account"),
-            money_constraint("minimum_daily_budget_micros"),
+            *[money_constraint(f"{name}_micros") for name in ("minimum_daily_budget", "spend_cap", "spent")],
         ]
 
     def __str__(self) -> str:
@@ -56,6 +81,7 @@ class TreeNode(UuidModel, TenantOwned):
     name = models.CharField(max_length=400)
     status = models.CharField(max_length=8, choices=Status.choices)
     effective_status = models.CharField(max_length=64, blank=True)
+    family = models.CharField(max_length=16, choices=Family.choices, default=Family.STANDARD)
     seen_at = models.DateTimeField(help_text="When a sync last saw it on the platform.")
 
     class Meta:
@@ -71,10 +97,17 @@ class Budgeted(TreeNode):
 
     daily_budget_micros = models.BigIntegerField(null=True, blank=True)
     lifetime_budget_micros = models.BigIntegerField(null=True, blank=True)
+    bid_strategy = models.CharField(max_length=16, choices=BidStrategy.choices, blank=True)
+    bid_micros = models.BigIntegerField(null=True, blank=True)
+    target_roas_ppm = models.BigIntegerField(
+        null=True, blank=True, help_text="The return that the platform bids for, in millionths."
+    )
 
     class Meta(TreeNode.Meta):
         abstract = True
-        constraints = [money_constraint("daily_budget_micros"), money_constraint("lifetime_budget_micros")]
+        constraints = [
+            money_constraint(name) for name in ("daily_budget_micros", "lifetime_budget_micros", "bid_micros")
+        ]
 
 
 class Campaign(Budgeted):
@@ -107,9 +140,31 @@ class AdSet(Budgeted):
         return f"{self.ad_account.platform}:{self.external_id}"
 
 
+class Creative(UuidModel, TenantOwned):
+    """What ads show: the platform's own texts, kept as data and never as markup."""
+
+    ad_account = models.ForeignKey(AdAccount, on_delete=models.CASCADE, related_name="creatives")
+    external_id = models.CharField(max_length=64)
+    name = models.CharField(max_length=400, blank=True)
+    format = models.CharField(max_length=64, blank=True)
+    title = models.CharField(max_length=500, blank=True)
+    body = models.CharField(max_length=500, blank=True)
+    call_to_action = models.CharField(max_length=64, blank=True)
+    link = models.CharField(max_length=500, blank=True)
+    seen_at = models.DateTimeField(help_text="When a sync last saw it on the platform.")
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["ad_account", "external_id"], name="one_creative")]
+
+    def __str__(self) -> str:
+        return self.name or self.external_id
+
+
 class Ad(TreeNode):
     ad_account = models.ForeignKey(AdAccount, on_delete=models.CASCADE, related_name="ads")
     ad_set = models.ForeignKey(AdSet, on_delete=models.CASCADE, related_name="ads")
+    creative = models.ForeignKey(Creative, null=True, blank=True, on_delete=models.SET_NULL, related_name="ads")
 
     class Meta(TreeNode.Meta):
         constraints = [models.UniqueConstraint(fields=["ad_account", "external_id"], name="one_ad")]

@@ -2,57 +2,66 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-import re
-from collections.abc import Iterator
-from datetime import date, timedelta
-from functools import cached_property
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors.contracts import (
     AccountRecord,
+    AdDayRecord,
     AdRecord,
     AdSetRecord,
+    Bid,
     CampaignRecord,
+    CreativeRecord,
     DeliveryStatus,
+    Held,
     HourRecord,
+    Level,
     Platform,
+    Target,
 )
 from connectors.errors import (
+    BelowMinimumError,
     ConfigurationError,
+    ConnectorError,
+    MalformedReplyError,
     NotFoundError,
     NotSentError,
     RateLimitedError,
     TransientError,
+    UnverifiedError,
 )
-from connectors.fields import Row, malformed, part, rows, text
-from connectors.hours import days_between, in_order, zone_named
-from connectors.http import Transport
-from connectors.meta import parse
-from connectors.meta.errors import TooMuchDataError, judge_read, judge_write
+from connectors.fields import Row, identifier, malformed
+from connectors.hours import months_before, spans, zone_named
+from connectors.meta import batch, bids, insights, jobs, parse
+from connectors.meta.errors import TooMuchDataError, judge_write
+from connectors.meta.graph import Graph, digits
 from connectors.money import micros_to_meta
-from connectors.pagination import by_cursor
+from connectors.pace import Pace
 
-PRODUCTION_URL = "https://graph.facebook.com"
-PAGE_SIZE = 500
-DAYS_PER_REPORT = 7
-LONGEST_CURSOR = 4_000
+DAYS_PER_REPORT = 7  # more than these are asked for as an asynchronous report
+DAYS_PER_JOB = 31
+HOURLY_MONTHS = 13  # how far back an hourly breakdown reaches, since 2026-01-12
+DAILY_MONTHS = 37
 
-ACCOUNT_FIELDS = "id,name,currency,timezone_name,account_status,min_daily_budget"
-CAMPAIGN_FIELDS = "id,name,status,configured_status,effective_status,objective,daily_budget,lifetime_budget"
-AD_SET_FIELDS = (
-    "id,account_id,campaign_id,name,status,configured_status,effective_status,"
-    "daily_budget,lifetime_budget,learning_stage_info"
-)
-AD_FIELDS = "id,adset_id,name,status,configured_status,effective_status"
-HOUR_FIELDS = "adset_id,spend,impressions,clicks"
+T = TypeVar("T")
+Reading = Callable[[Iterable[Row], date, date], list[T]]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 class MetaAds:
-    """One ad account. The token travels in a header; `app_secret` adds the proof that Meta can demand."""
+    """One ad account. `pause` is how one waits for a report, `now` the clock that limits of age go by.
+
+    A sandbox, reached over plain HTTP, has a clock of its own and keeps its limits itself.
+    """
 
     platform = Platform.META
 
@@ -65,133 +74,161 @@ class MetaAds:
         account_id: str,
         app_secret: str | None = None,
         stop_file: Path | None = None,
+        pace: Pace | None = None,
+        pause: jobs.Pause = time.sleep,
+        now: Callable[[], datetime] | None = None,
         **transport: Any,
     ) -> None:
-        if not re.fullmatch(r"v[0-9]{1,3}\.[0-9]", version):
-            raise ConfigurationError("meta: the version must be like v26.0", platform=Platform.META)
-        self._root = f"/{version}/"
-        self._account_id = "act_" + _digits(account_id.removeprefix("act_"))
-        self._proof = {"appsecret_proof": appsecret_proof(access_token, app_secret)} if app_secret else {}
-        self._transport = Transport(
-            base_url or PRODUCTION_URL,
-            platform=Platform.META,
-            headers={"Authorization": f"Bearer {access_token}"},
-            secrets=(access_token, app_secret or "", *self._proof.values()),
+        self._number = digits(account_id.removeprefix("act_"))
+        self._edge = f"act_{self._number}"
+        self._graph = Graph(
+            base_url=base_url,
+            version=version,
+            access_token=access_token,
+            app_secret=app_secret,
             stop_file=stop_file,
+            pace=pace,
             **transport,
         )
+        self._transport = self._graph.transport
+        self._pause = pause
+        self._now = now or (None if base_url.startswith("http://") else _utc_now)
 
     def account(self) -> AccountRecord:
-        return parse.account(self._get(self._account_id, fields=ACCOUNT_FIELDS))
+        return parse.account(self._graph.get_now(self._edge, fields=parse.ACCOUNT_FIELDS))
 
     def campaigns(self) -> Iterator[CampaignRecord]:
         currency = self._facts.currency
-        for source in self._listed("campaigns", fields=CAMPAIGN_FIELDS):
+        for source in self._listed("campaigns", Level.CAMPAIGN):
             yield parse.campaign(source, currency)
 
     def ad_sets(self) -> Iterator[AdSetRecord]:
         currency = self._facts.currency
-        for source in self._listed("adsets", fields=AD_SET_FIELDS):
+        for source in self._listed("adsets", Level.AD_SET):
             yield parse.ad_set(source, currency)
 
     def ads(self) -> Iterator[AdRecord]:
-        return map(parse.ad, self._listed("ads", fields=AD_FIELDS))
+        return map(parse.ad, self._listed("ads", Level.AD))
+
+    def creatives(self) -> Iterator[CreativeRecord]:
+        found = self._graph.listed(f"{self._edge}/adcreatives", fields=parse.CREATIVE_FIELDS)
+        return map(parse.creative, found)
 
     def hours(self, first_day: date, last_day: date) -> Iterator[HourRecord]:
-        """Hourly figures by ad set; `conversions` are always unknown here (NOTES.md)."""
-        days = list(days_between(first_day, last_day))
-        for start in range(0, len(days), DAYS_PER_REPORT):
-            span = days[start : start + DAYS_PER_REPORT]
-            yield from self._hours_of(span[0], span[-1])
+        """Hourly figures by ad set, at most 13 months back; `conversions` are always unknown here (NOTES.md)."""
+        for first, last in self._spans(first_day, last_day, DAYS_PER_REPORT, HOURLY_MONTHS):
+            read = partial(insights.hours, zone=zone_named(self._facts.timezone))
+            yield from self._figures(first, last, insights.HOURS, read)
 
-    def read_ad_set(self, external_id: str) -> AdSetRecord:
-        source = self._get(_digits(external_id), fields=AD_SET_FIELDS)
-        if source.get("account_id") not in (None, self._account_id.removeprefix("act_")):
-            raise NotFoundError("meta: that ad set belongs to another account", platform=Platform.META)
-        return parse.ad_set(source, self._facts.currency)
+    def ad_days(self, first_day: date, last_day: date) -> Iterator[AdDayRecord]:
+        """Daily figures by ad, at most 37 months back; long ranges come from asynchronous reports."""
+        for first, last in self._spans(first_day, last_day, DAYS_PER_JOB, DAILY_MONTHS):
+            yield from self._figures(first, last, insights.AD_DAYS, insights.ad_days)
 
-    def set_daily_budget(self, external_id: str, budget_micros: int) -> None:
-        try:
-            currency = self._facts.currency
-        except (TransientError, RateLimitedError) as error:
-            raise NotSentError(f"meta: nothing was sent: {error}", platform=Platform.META) from error
-        self._write(external_id, {"daily_budget": str(micros_to_meta(budget_micros, currency))})
+    def read(self, target: Target) -> Held:
+        source = self._graph.get_now(digits(target.external_id), fields=parse.FIELDS[target.level])
+        return self._held(target, source)
 
-    def set_status(self, external_id: str, status: DeliveryStatus) -> None:
+    def read_many(self, targets: Sequence[Target]) -> list[Held]:
+        """The objects in one round trip for fifty; those that do not exist for this account are left out."""
+        found = batch.read(self._graph, [self._question(target) for target in targets], pause=self._pause)
+        held = []
+        for target, source in zip(targets, found, strict=True):
+            if source is not None and self._is_own(source):
+                held.append(self._held(target, source))
+        return held
+
+    def set_daily_budget(self, target: Target, budget_micros: int) -> Held:
+        return self._written(target, {"daily_budget": self._budget(target, budget_micros)})
+
+    def set_lifetime_budget(self, target: Target, budget_micros: int) -> Held:
+        return self._written(target, {"lifetime_budget": self._budget(target, budget_micros)})
+
+    def set_status(self, target: Target, status: DeliveryStatus) -> Held:
         if status not in parse.STATUS_WORDS:
             raise ConfigurationError(f"meta: {status} is not a status to set", platform=Platform.META)
-        self._write(external_id, {"status": parse.STATUS_WORDS[status]})
+        return self._written(target, {"status": parse.STATUS_WORDS[status]})
+
+    def set_bid(self, target: Target, bid: Bid) -> Held:
+        return self._written(target, bids.change(target.level, bid, self._known_before_writing().currency))
+
+    def set_target_roi(self, target: Target, roas_ppm: int) -> Held:
+        raise ConfigurationError("meta: a target ROI is set as a bid of minimum ROAS", platform=Platform.META)
 
     @cached_property
     def _facts(self) -> AccountRecord:
-        """Currency and zone, which an account keeps for life."""
+        """Currency and zone, which an account keeps for life, and its floor."""
         return self.account()
 
-    def _write(self, external_id: str, change: dict[str, str]) -> None:
-        path = self._root + _digits(external_id)
-        self._transport.write(path, data=change | self._proof, judge=judge_write)
-
-    def _hours_of(self, first_day: date, last_day: date) -> list[HourRecord]:
-        zone = zone_named(self._facts.timezone)
+    def _known_before_writing(self) -> AccountRecord:
         try:
-            found = list(self._insights(first_day, last_day))
+            return self._facts
+        except (TransientError, RateLimitedError, MalformedReplyError) as error:
+            raise NotSentError(f"meta: nothing was sent: {error}", platform=Platform.META) from error
+
+    def _budget(self, target: Target, micros: int) -> str:
+        """The budget as it is sent; refused here where Meta could not hold it or would find it too small."""
+        if target.level is Level.AD:
+            raise ConfigurationError("meta: an ad has no budget", platform=Platform.META)
+        facts = self._known_before_writing()
+        sub_units, floor = micros_to_meta(micros, facts.currency), facts.minimum_daily_budget_micros
+        if floor is not None and micros < floor:
+            message = f"meta: {micros} micros are less than the least budget of the account, {floor}"
+            raise BelowMinimumError(message, platform=Platform.META)
+        return str(sub_units)
+
+    def _written(self, target: Target, change: dict[str, str]) -> Held:
+        """Send the change, once, and tell what Meta holds then."""
+        path = self._graph.root + digits(target.external_id)
+        self._transport.write(path, data=change | self._graph.proof, judge=judge_write)
+        try:
+            return self.read(target)
+        except ConnectorError as error:
+            raise UnverifiedError(f"meta: accepted, but not read back: {error}", platform=Platform.META) from error
+
+    def _question(self, target: Target) -> str:
+        return f"{digits(target.external_id)}?fields={parse.FIELDS[target.level]}"
+
+    def _is_own(self, source: Row) -> bool:
+        return identifier(source, "account_id") == self._number
+
+    def _held(self, target: Target, source: Row) -> Held:
+        if not self._is_own(source):
+            raise NotFoundError("meta: that object belongs to another account", platform=Platform.META)
+        if identifier(source, "id") != target.external_id:
+            raise malformed("id", source["id"])
+        currency = "" if target.level is Level.AD else self._facts.currency
+        return parse.RECORDS[target.level](source, currency)
+
+    def _listed(self, edge: str, level: Level) -> Iterator[Row]:
+        return self._graph.listed(f"{self._edge}/{edge}", fields=parse.FIELDS[level])
+
+    def _spans(self, first_day: date, last_day: date, days: int, months: int) -> Iterator[tuple[date, date]]:
+        """The days in spans of at most `days`; refused when Meta keeps nothing of the first any more."""
+        if first_day <= last_day and self._now is not None:
+            today = self._now().astimezone(zone_named(self._facts.timezone)).date()
+            oldest = months_before(today, months)
+            if first_day < oldest:
+                message = f"meta: these figures reach {months} months back, to {oldest}, not to {first_day}"
+                raise ConfigurationError(message, platform=Platform.META)
+        return spans(first_day, last_day, days)
+
+    def _figures(self, first: date, last: date, query: insights.Query, read: Reading[T]) -> list[T]:
+        """What `read` makes of a report: of halves when the span is too much, of a job when a day is."""
+        is_long = (last - first).days >= DAYS_PER_REPORT
+        try:
+            return read(self._report(first, last, query, is_job=is_long), first, last)
         except TooMuchDataError:
-            if first_day == last_day:
-                raise
-            middle = first_day + (last_day - first_day) // 2
-            return self._hours_of(first_day, middle) + self._hours_of(middle + timedelta(days=1), last_day)
-        _refuse_repeats(found)
-        records = (parse.hour(source, zone) for source in found)
-        return in_order(record for record in records if record is not None)
+            if first == last:
+                return read(self._report(first, last, query, is_job=True), first, last)
+        middle = first + (last - first) // 2
+        earlier = self._figures(first, middle, query, read)
+        return earlier + self._figures(middle + timedelta(days=1), last, query, read)
 
-    def _insights(self, first_day: date, last_day: date) -> Iterator[Row]:
-        return self._listed(
-            "insights",
-            fields=HOUR_FIELDS,
-            level="adset",
-            time_increment="1",
-            time_range=json.dumps({"since": first_day.isoformat(), "until": last_day.isoformat()}),
-            breakdowns=json.dumps([parse.HOURLY]),
-        )
-
-    def _listed(self, edge: str, **params: str) -> Iterator[Row]:
-        def fetch(cursor: str | None) -> tuple[list[Row], str | None]:
-            after = {"after": cursor} if cursor else {}
-            page = self._get(f"{self._account_id}/{edge}", limit=str(PAGE_SIZE), **params, **after)
-            return rows(page.get("data"), "data"), _next_cursor(page)
-
-        return by_cursor(fetch)
-
-    def _get(self, path: str, **params: str) -> dict[str, Any]:
-        document: dict[str, Any] = self._transport.read(
-            "GET", self._root + path, params=params | self._proof, judge=judge_read
-        )
-        return document
-
-
-def appsecret_proof(access_token: str, app_secret: str) -> str:
-    """Lowercase hex HMAC-SHA256 of the token under the app's secret (facebook-business session.py)."""
-    return hmac.new(app_secret.encode(), access_token.encode(), hashlib.sha256).hexdigest()
-
-
-def _next_cursor(page: Row) -> str | None:
-    """The cursor of the next page; the end is the absence of `next`, not a short page."""
-    paging = part(page, "paging")
-    if not paging.get("next"):
-        return None
-    after = text(part(paging, "cursors"), "after", LONGEST_CURSOR)
-    if not after:
-        raise malformed("paging", paging)
-    return after
-
-
-def _refuse_repeats(found: list[Row]) -> None:
-    labels = [(r.get("adset_id"), r.get("date_start"), r.get(parse.HOURLY)) for r in found if parse.HOURLY in r]
-    if len(set(labels)) < len(labels):
-        raise malformed(parse.HOURLY, "the same hour twice")
-
-
-def _digits(external_id: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,32}", external_id):
-        raise ConfigurationError("meta: an id is a row of digits", platform=Platform.META)
-    return external_id
+    def _report(self, first: date, last: date, query: insights.Query, *, is_job: bool) -> Iterator[Row]:
+        edge, span = f"{self._edge}/insights", {"since": first.isoformat(), "until": last.isoformat()}
+        params = {**query.params, "time_range": json.dumps(span)}
+        if is_job:
+            params["fields"] = json.dumps(query.fields)
+            return jobs.report(self._graph, edge, params, page_size=query.page_size, pause=self._pause)
+        return self._graph.listed(edge, page_size=query.page_size, fields=",".join(query.fields), **params)

@@ -6,7 +6,8 @@ here; whatever else comes back leaves its outcome unknown.
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from connectors.contracts import Platform
@@ -21,6 +22,7 @@ from connectors.errors import (
     RefusedError,
     TransientError,
 )
+from connectors.meta.usage import wait
 from connectors.replies import STATUS_ERRORS, ErrorTable, Reply, build, kind_of, plain, status_error
 
 
@@ -28,17 +30,26 @@ class TooMuchDataError(ConfigurationError):
     """The report asked for is too large: ask for fewer days."""
 
 
+class PageTooLargeError(TooMuchDataError):
+    """The page asked for is too large: ask for fewer rows."""
+
+
 THROTTLED = frozenset({4, 17, 32, 613, *range(80000, 80015)})
+THROTTLED_SUBCODES = frozenset({1504022, 1504039, 2446079, 1885172, 1487742, 1487632, 1487225, 5044001})
 DEAD_TOKEN = frozenset({102, 190})
 TEMPORARY = frozenset({1, 2, 960})
 FORBIDDEN = frozenset({10, *range(200, 300)})
 POLICY = frozenset({341, 368})
 PARAMETER = frozenset({100})
+OLD_VERSION = frozenset({2635})
 
 TOO_MUCH_DATA = (100, 1487534)
 NO_SUCH_OBJECT = (100, 33)
-BUDGET_CHANGED_TOO_OFTEN = (613, 1487632)
-HOUR = 3600.0
+UNKNOWN_SUBCODE = 99  # "an unknown error occurred", whatever the code
+LARGE_PAGE = "reduce the amount of data"
+PASSING = "in summary param"  # a refusal of fields under (#100) that is gone at the next try
+HOUR, DAY = 3600.0, 86_400.0
+WAITS = {1487632: HOUR, 1885172: DAY}  # a fifth budget change in an hour; an eleventh spend limit in a day
 
 READ: ErrorTable = (
     (THROTTLED, RateLimitedError),
@@ -46,13 +57,28 @@ READ: ErrorTable = (
     (TEMPORARY, TransientError),
     (FORBIDDEN | POLICY, PermissionDeniedError),
     ({33, 803}, NotFoundError),
-    (PARAMETER, ConfigurationError),
+    (PARAMETER | OLD_VERSION, ConfigurationError),
 )
 WRITE: ErrorTable = (
     (THROTTLED, RateLimitedError),
     (DEAD_TOKEN, AuthenticationError),
-    (FORBIDDEN | POLICY | PARAMETER, RefusedError),
+    (FORBIDDEN | POLICY | PARAMETER | OLD_VERSION, RefusedError),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """Meta's `error` object beside the HTTP status it came with."""
+
+    status: int
+    code: int
+    subcode: int
+    is_transient: bool
+    message: str
+
+    @property
+    def is_throttle(self) -> bool:
+        return self.code in THROTTLED or self.subcode in THROTTLED_SUBCODES
 
 
 def judge_read(reply: Reply) -> dict[str, Any]:
@@ -81,48 +107,49 @@ def judge_write(reply: Reply) -> None:
         raise OutcomeUnknownError(message, platform=Platform.META, code=str(reply.status))
 
 
-def _error(reply: Reply, error: Any, kind_for: Any) -> ConnectorError:
+def _error(reply: Reply, error: Any, kind_for: Callable[[_Problem], type[ConnectorError]]) -> ConnectorError:
     details = error if isinstance(error, dict) else {}
-    code, subcode = _number(details.get("code")), _number(details.get("error_subcode"))
-    shown = f"{code}/{subcode}" if subcode else str(code)
+    problem = _Problem(
+        reply.status,
+        code=_number(details.get("code")),
+        subcode=_number(details.get("error_subcode")),
+        is_transient=details.get("is_transient") is True,
+        message=plain(f"{details.get('message', '')} {details.get('error_user_msg') or ''}"),
+    )
+    shown = f"{problem.code}/{problem.subcode}" if problem.subcode else str(problem.code)
     return build(
-        kind_for(reply.status, code, subcode, details.get("is_transient") is True),
-        f"meta error {shown}: {plain(details.get('message', ''))}",
+        kind_for(problem),
+        f"meta error {shown}: {problem.message}",
         platform=Platform.META,
         code=shown,
-        retry_after=HOUR if (code, subcode) == BUDGET_CHANGED_TOO_OFTEN else _wait(reply),
+        retry_after=WAITS.get(problem.subcode) or wait(reply),
     )
 
 
-def _read_kind(status: int, code: int, subcode: int, is_transient: bool) -> type[ConnectorError]:
-    if (code, subcode) == TOO_MUCH_DATA:
+def _read_kind(problem: _Problem) -> type[ConnectorError]:
+    if (problem.code, problem.subcode) == TOO_MUCH_DATA:
         return TooMuchDataError
-    if (code, subcode) == NO_SUCH_OBJECT:
+    if (problem.code, problem.subcode) == NO_SUCH_OBJECT:
         return NotFoundError
-    if is_transient and code not in THROTTLED | DEAD_TOKEN:
+    if problem.is_throttle:
+        return RateLimitedError
+    if problem.status == 500 and LARGE_PAGE in problem.message:
+        return PageTooLargeError
+    passing = problem.is_transient or problem.subcode == UNKNOWN_SUBCODE or PASSING in problem.message
+    if passing and problem.code not in DEAD_TOKEN:
         return TransientError
-    return kind_of(code, READ, kind_of(status, STATUS_ERRORS, ConfigurationError))
+    return kind_of(problem.code, READ, kind_of(problem.status, STATUS_ERRORS, ConfigurationError))
 
 
-def _write_kind(status: int, code: int, subcode: int, is_transient: bool) -> type[ConnectorError]:
-    if status >= 500 or (is_transient and code not in THROTTLED):
+def _write_kind(problem: _Problem) -> type[ConnectorError]:
+    if problem.status >= 500:
         return OutcomeUnknownError
-    return kind_of(code, WRITE, OutcomeUnknownError)
+    if problem.is_throttle:
+        return RateLimitedError
+    if problem.is_transient or problem.subcode == UNKNOWN_SUBCODE:
+        return OutcomeUnknownError
+    return kind_of(problem.code, WRITE, OutcomeUnknownError)
 
 
 def _number(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else -1 if value is not None else 0
-
-
-def _wait(reply: Reply) -> float | None:
-    """Seconds until access returns: Retry-After, else the longest wait of the usage header (in minutes)."""
-    seconds = reply.retry_after()
-    if seconds is not None:
-        return seconds
-    try:
-        usage = json.loads(reply.headers.get("X-Business-Use-Case-Usage", ""))
-        minutes = [entry["estimated_time_to_regain_access"] for one in usage.values() for entry in one]
-        longest = max((m for m in minutes if isinstance(m, int)), default=0)
-    except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
-        return None
-    return 60.0 * longest if 0 < longest <= 24 * 60 else None

@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import starmap
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from connectors.contracts import (
     AccountRecord,
+    AdDayRecord,
     AdRecord,
     AdSetRecord,
+    Bid,
     CampaignRecord,
+    CreativeRecord,
     DeliveryStatus,
+    Family,
+    Held,
     HourRecord,
+    Level,
     Platform,
+    Target,
 )
 from connectors.errors import (
+    BelowMinimumError,
     ConfigurationError,
+    ConnectorError,
+    MalformedReplyError,
     NotFoundError,
     NotSentError,
     RateLimitedError,
+    RefusedError,
     TransientError,
+    UnverifiedError,
 )
-from connectors.fields import Row, count, identifier, known, row, rows
-from connectors.hours import days_between, in_order, zone_named
-from connectors.http import Transport
+from connectors.fields import Row, identifier, rows
+from connectors.hours import days_between, in_order, spans, zone_named
 from connectors.money import micros_to_tiktok
-from connectors.pagination import by_number
-from connectors.tiktok import parse
-from connectors.tiktok.errors import judge_read, judge_write
-
-PRODUCTION_URL = "https://business-api.tiktok.com"
-PAGE_SIZE = 1000
-
-ACCOUNT_FIELDS = ["advertiser_id", "name", "currency", "timezone", "display_timezone", "status"]
-ALSO_DELETED = {"primary_status": "STATUS_ALL"}
-DELETED_TOO = [{"field_name": "adgroup_status", "filter_type": "IN", "filter_value": json.dumps(["STATUS_ALL"])}]
+from connectors.pace import Pace
+from connectors.tiktok import bids, parse, reports, settings
+from connectors.tiktok.api import Api, digits
+from connectors.tiktok.errors import judge_write
+from connectors.tiktok.families import endpoints
+from connectors.tiktok.floors import floor as least
+from connectors.tiktok.tree import Tree
 
 
 class TikTokAds:
-    """One advertiser. Lists and objects in a query travel as JSON text; the token travels in a header."""
+    """One advertiser. With `full_update` an ad group is written back whole, not the changed field alone."""
 
     platform = Platform.TIKTOK
 
@@ -55,110 +64,175 @@ class TikTokAds:
         access_token: str,
         advertiser_id: str,
         stop_file: Path | None = None,
+        pace: Pace | None = None,
+        full_update: bool = False,
         **transport: Any,
     ) -> None:
-        if not re.fullmatch(r"v[0-9]{1,2}\.[0-9]", version):
-            raise ConfigurationError("tiktok: the version must be like v1.3", platform=Platform.TIKTOK)
-        self._root = f"/open_api/{version}/"
-        self._advertiser_id = _digits(advertiser_id)
-        self._transport = Transport(
-            base_url or PRODUCTION_URL,
-            platform=Platform.TIKTOK,
-            headers={"Access-Token": access_token},
-            secrets=(access_token,),
+        self._advertiser_id = digits(advertiser_id)
+        self._api = Api(
+            base_url=base_url,
+            version=version,
+            access_token=access_token,
             stop_file=stop_file,
+            pace=pace,
             **transport,
         )
+        self._transport = self._api.transport
+        self._tree = Tree(self._api, self._advertiser_id)
+        self._full_update = full_update
 
     def account(self) -> AccountRecord:
-        data = self._get("advertiser/info/", advertiser_ids=[self._advertiser_id], fields=ACCOUNT_FIELDS)
+        data = self._api.get(
+            "advertiser/info/", urgent=True, advertiser_ids=[self._advertiser_id], fields=parse.ACCOUNT_FIELDS
+        )
         for source in rows(data.get("list"), "list"):
             if identifier(source, "advertiser_id") == self._advertiser_id:
                 return parse.account(source)
         raise NotFoundError("tiktok: no such advertiser for this token", platform=Platform.TIKTOK)
 
     def campaigns(self) -> Iterator[CampaignRecord]:
-        yield from map(parse.campaign, self._tree("campaign/get/", "campaign_id"))
+        yield from starmap(parse.campaign, self._tree.rows(Level.CAMPAIGN))
+        yield from map(parse.gmv_max_campaign, self._tree.gmv_max())
 
     def ad_sets(self) -> Iterator[AdSetRecord]:
-        yield from map(parse.ad_set, self._tree("adgroup/get/", "adgroup_id"))
+        yield from starmap(parse.ad_set, self._tree.rows(Level.AD_SET))
+        yield from map(parse.gmv_max_ad_set, self._tree.gmv_max())
 
     def ads(self) -> Iterator[AdRecord]:
-        yield from map(parse.ad, self._tree("ad/get/", "ad_id"))
+        return starmap(parse.ad, self._tree.rows(Level.AD))
+
+    def creatives(self) -> Iterator[CreativeRecord]:
+        """What each ad shows, under the ad's own id (NOTES.md)."""
+        return starmap(parse.creative, self._tree.rows(Level.AD))
 
     def hours(self, first_day: date, last_day: date) -> Iterator[HourRecord]:
         """Hourly figures by ad group, one report a day: TikTok refuses hours over more than one."""
-        zone = zone_named(self._facts.timezone)
         for day in days_between(first_day, last_day):
-            records = (parse.hour(source, zone) for source in self._report(day))
-            yield from in_order(record for record in records if record is not None)
+            zone = zone_named(self._facts.timezone)
+            found = reports.hours(self._api, self._advertiser_id, day, zone, self._tree.objectives())
+            from_shops = [record for store in self._tree.stores() for record in self._shop_hours(store, day, zone)]
+            yield from in_order(found + from_shops) if from_shops else found
 
-    def read_ad_set(self, external_id: str) -> AdSetRecord:
-        filtering = {"adgroup_ids": [_digits(external_id)], **ALSO_DELETED}
-        data = self._get("adgroup/get/", advertiser_id=self._advertiser_id, filtering=filtering)
-        for source in rows(data.get("list"), "list"):
-            if identifier(source, "adgroup_id") == external_id:
-                return parse.ad_set(source)
-        raise NotFoundError("tiktok: no such ad group for this advertiser", platform=Platform.TIKTOK)
+    def ad_days(self, first_day: date, last_day: date) -> Iterator[AdDayRecord]:
+        """Daily figures by ad; GMV Max campaigns have no ads, and so no figures here."""
+        for first, last in spans(first_day, last_day, reports.DAYS_PER_REPORT):
+            yield from reports.ad_days(self._api, self._advertiser_id, first, last, self._tree.objectives())
 
-    def set_daily_budget(self, external_id: str, budget_micros: int) -> None:
-        try:
-            currency = self._facts.currency
-        except (TransientError, RateLimitedError) as error:
-            raise NotSentError(f"tiktok: nothing was sent: {error}", platform=Platform.TIKTOK) from error
-        # A float of at most fifteen digits is written to JSON with exactly those digits.
-        budget = float(micros_to_tiktok(budget_micros, currency))
-        self._write("adgroup/update/", adgroup_id=_digits(external_id), budget=budget)
+    def read(self, target: Target) -> Held:
+        return _held(target, self._tree.found(target))
 
-    def set_status(self, external_id: str, status: DeliveryStatus) -> None:
+    def set_daily_budget(self, target: Target, budget_micros: int) -> Held:
+        return self._set_budget(target, budget_micros, "daily_budget_micros")
+
+    def set_lifetime_budget(self, target: Target, budget_micros: int) -> Held:
+        return self._set_budget(target, budget_micros, "lifetime_budget_micros")
+
+    def set_status(self, target: Target, status: DeliveryStatus) -> Held:
         if status not in parse.STATUS_WORDS:
-            raise ConfigurationError(f"tiktok: {status} is not a status to set", platform=Platform.TIKTOK)
-        word = parse.STATUS_WORDS[status]
-        self._write("adgroup/status/update/", adgroup_ids=[_digits(external_id)], operation_status=word)
+            raise _refusal(f"{status} is not a status to set")
+        place = endpoints(target)
+        change = {f"{place.key}s": [digits(target.external_id)], "operation_status": parse.STATUS_WORDS[status]}
+        return self._written(target, place.status, change)
+
+    def set_bid(self, target: Target, bid: Bid) -> Held:
+        bids.check(bid)
+        if target.family is Family.GMV_MAX and bid.roas_ppm is not None:
+            return self.set_target_roi(target, bid.roas_ppm)
+        if target.level is not Level.AD_SET or target.family is Family.GMV_MAX:
+            raise _refusal(f"a {target.level} of {target.family} does not bid so")
+        source = self._before_writing(target)
+        change = bids.change(bid, self._currency(), bids.read(source), target.family)
+        return self._update(target, change, source)
+
+    def set_target_roi(self, target: Target, roas_ppm: int) -> Held:
+        if target.family is not Family.GMV_MAX:
+            raise _refusal("only GMV Max campaigns aim at a return of their own")
+        place = endpoints(target)
+        change = {place.key: digits(target.external_id), "roas_bid": bids.roi(roas_ppm)}
+        return self._written(target, place.update, change)
+
+    def _shop_hours(self, store_id: str, day: date, zone: ZoneInfo) -> list[HourRecord]:
+        read = partial(reports.gmv_max_hours, self._api, self._advertiser_id, store_id, day, zone)
+        return self._tree.allowed(Family.GMV_MAX, read)
 
     @cached_property
     def _facts(self) -> AccountRecord:
         """Currency and zone, which an advertiser keeps for life."""
         return self.account()
 
-    def _write(self, path: str, **change: Any) -> None:
+    def _before_writing(self, target: Target) -> Row:
+        """What TikTok tells now: which of its meanings one field has depends on what is held."""
+        with _nothing_sent():
+            try:
+                return self._tree.found(target)
+            except NotFoundError as error:
+                raise RefusedError(str(error), platform=Platform.TIKTOK, code=error.code) from error
+
+    def _currency(self) -> str:
+        with _nothing_sent():
+            return self._facts.currency
+
+    def _set_budget(self, target: Target, micros: int, kind: str) -> Held:
+        """Write the one field for both kinds of budget; refused here when the object carries none of this kind."""
+        source = self._before_writing(target)
+        with _nothing_sent():
+            held = _held(target, source)
+        if getattr(held, kind, None) is None:
+            raise _refusal(f"that {target.level} carries no such budget")
+        currency = self._currency()
+        amount = micros_to_tiktok(micros, currency)
+        with _nothing_sent():
+            floor = least(target, source, currency, is_lifetime=kind == "lifetime_budget_micros")
+        if floor is not None and micros < floor:
+            message = f"tiktok: {micros} micros are less than the least budget, {floor}"
+            raise BelowMinimumError(message, platform=Platform.TIKTOK)
+        # A float of at most fifteen digits is written to JSON with exactly those digits.
+        return self._update(target, {"budget": float(amount)}, source)
+
+    def _update(self, target: Target, change: dict[str, Any], source: Row) -> Held:
+        place = endpoints(target)
+        is_whole = self._full_update and target.level is Level.AD_SET and target.family is not Family.GMV_MAX
+        kept = settings.kept(source, change) if is_whole else {}
+        return self._written(target, place.update, {place.key: digits(target.external_id), **kept, **change})
+
+    def _written(self, target: Target, path: str, change: dict[str, Any]) -> Held:
+        """Send the change, once, and tell what TikTok holds then."""
         body = {"advertiser_id": self._advertiser_id, **change}
-        self._transport.write(self._root + path, json=body, judge=judge_write)
-
-    def _tree(self, path: str, key: str) -> list[Row]:
-        return self._listed(path, lambda source: identifier(source, key), filtering=ALSO_DELETED)
-
-    def _report(self, day: date) -> list[Row]:
-        return self._listed(
-            "report/integrated/get/",
-            parse.hour_key,
-            service_type="AUCTION",
-            report_type="BASIC",
-            data_level="AUCTION_ADGROUP",
-            dimensions=["adgroup_id", "stat_time_hour"],
-            metrics=list(parse.METRICS),
-            start_date=day.isoformat(),
-            end_date=day.isoformat(),
-            filtering=DELETED_TOO,
+        self._transport.write(
+            self._api.root + path, json=body, judge=partial(judge_write, external_id=target.external_id)
         )
-
-    def _listed(self, path: str, key: Callable[[Row], Hashable], **params: Any) -> list[Row]:
-        def fetch(number: int) -> tuple[list[Row], int, int]:
-            data = self._get(path, advertiser_id=self._advertiser_id, page=number, page_size=PAGE_SIZE, **params)
-            info = row(data.get("page_info"), "page_info")
-            pages = known(count(info, "total_page"), "total_page")
-            total = known(count(info, "total_number"), "total_number")
-            return rows(data.get("list"), "list"), pages, total
-
-        return by_number(fetch, key)
-
-    def _get(self, path: str, **params: Any) -> dict[str, Any]:
-        query = {name: v if isinstance(v, str) else json.dumps(v) for name, v in params.items()}
-        data: dict[str, Any] = self._transport.read("GET", self._root + path, params=query, judge=judge_read)
-        return data
+        try:
+            return self.read(target)
+        except ConnectorError as error:
+            message = f"tiktok: accepted, but not read back: {error}"
+            raise UnverifiedError(message, platform=Platform.TIKTOK) from error
 
 
-def _digits(external_id: str) -> str:
-    if not re.fullmatch(r"[0-9]{1,32}", external_id):
-        raise ConfigurationError("tiktok: an id is a row of digits", platform=Platform.TIKTOK)
-    return external_id
+RECORDS: dict[Level, Callable[[Row, Family], Held]] = {
+    Level.CAMPAIGN: parse.campaign,
+    Level.AD_SET: parse.ad_set,
+    Level.AD: parse.ad,
+}
+GMV_MAX_RECORDS: dict[Level, Callable[[Row], Held]] = {
+    Level.CAMPAIGN: parse.gmv_max_campaign,
+    Level.AD_SET: parse.gmv_max_ad_set,
+}
+
+
+def _held(target: Target, source: Row) -> Held:
+    if target.family is Family.GMV_MAX:
+        return GMV_MAX_RECORDS[target.level](source)
+    return RECORDS[target.level](source, target.family)
+
+
+@contextmanager
+def _nothing_sent() -> Iterator[None]:
+    """What could not be read before a write: the write did not happen."""
+    try:
+        yield
+    except (TransientError, RateLimitedError, MalformedReplyError) as error:
+        raise NotSentError(f"tiktok: nothing was sent: {error}", platform=Platform.TIKTOK) from error
+
+
+def _refusal(why: str) -> ConfigurationError:
+    return ConfigurationError(f"tiktok: {why}", platform=Platform.TIKTOK)

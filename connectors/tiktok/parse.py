@@ -1,21 +1,20 @@
-"""TikTok's rows as records: budgets as numbers in whole units, report figures as text, "-" for unknown."""
+"""TikTok's rows as records: budgets as numbers in whole units, ids as text whatever they came as."""
 
 from __future__ import annotations
-
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from connectors.contracts import (
     AccountRecord,
     AdRecord,
     AdSetRecord,
     CampaignRecord,
+    CreativeRecord,
     DeliveryStatus,
-    HourRecord,
+    Family,
+    OwnedAccount,
 )
-from connectors.fields import Row, count, identifier, malformed, micros, row, text
-from connectors.hours import start_of_local_hour
+from connectors.fields import Row, identifier, micros, part, rows, text
 from connectors.money import tiktok_minimum_ad_group_daily
+from connectors.tiktok import bids
 
 STATUSES = {
     "ENABLE": DeliveryStatus.ACTIVE,
@@ -26,9 +25,9 @@ STATUSES = {
 STATUS_WORDS = {DeliveryStatus.ACTIVE: "ENABLE", DeliveryStatus.PAUSED: "DISABLE"}
 DAILY = frozenset({"BUDGET_MODE_DAY", "BUDGET_MODE_DYNAMIC_DAILY_BUDGET"})
 LIFETIME = frozenset({"BUDGET_MODE_TOTAL"})
+LEARNING = {"PHASE_LEARNING": True, "PHASE_LEARNED": False}
 
-# The platform's names mislead: `total_complete_payment_rate` is the purchase value.
-METRICS = ("spend", "impressions", "clicks", "complete_payment", "total_complete_payment_rate")
+ACCOUNT_FIELDS = ["advertiser_id", "name", "currency", "timezone", "display_timezone", "status"]
 
 
 def account(source: Row) -> AccountRecord:
@@ -37,13 +36,23 @@ def account(source: Row) -> AccountRecord:
         external_id=identifier(source, "advertiser_id"),
         name=text(source, "name"),
         currency=currency,
-        timezone=text(source, "display_timezone") or text(source, "timezone"),
+        timezone=_zone(source),
         status=text(source, "status"),
         minimum_daily_budget_micros=tiktok_minimum_ad_group_daily(currency),
     )
 
 
-def campaign(source: Row) -> CampaignRecord:
+def owned_account(source: Row) -> OwnedAccount:
+    return OwnedAccount(
+        external_id=identifier(source, "advertiser_id"),
+        name=text(source, "name"),
+        currency=text(source, "currency"),
+        timezone=_zone(source),
+        status=text(source, "status"),
+    )
+
+
+def campaign(source: Row, family: Family = Family.STANDARD) -> CampaignRecord:
     return CampaignRecord(
         external_id=identifier(source, "campaign_id"),
         name=text(source, "campaign_name"),
@@ -52,10 +61,12 @@ def campaign(source: Row) -> CampaignRecord:
         objective=text(source, "objective_type"),
         daily_budget_micros=_budget(source, DAILY),
         lifetime_budget_micros=_budget(source, LIFETIME),
+        bid=bids.read(source) if text(source, "bid_type") else None,
+        family=family,
     )
 
 
-def ad_set(source: Row) -> AdSetRecord:
+def ad_set(source: Row, family: Family = Family.STANDARD) -> AdSetRecord:
     return AdSetRecord(
         external_id=identifier(source, "adgroup_id"),
         campaign_external_id=identifier(source, "campaign_id"),
@@ -64,57 +75,88 @@ def ad_set(source: Row) -> AdSetRecord:
         effective_status=text(source, "secondary_status"),
         daily_budget_micros=_budget(source, DAILY),
         lifetime_budget_micros=_budget(source, LIFETIME),
-        in_learning=None,
+        in_learning=LEARNING.get(text(source, "learning_phase")),
+        bid=bids.read(source),
+        family=family,
     )
 
 
-def ad(source: Row) -> AdRecord:
+def ad(source: Row, family: Family = Family.STANDARD) -> AdRecord:
     return AdRecord(
-        external_id=identifier(source, "ad_id"),
+        external_id=_ad_id(source, family),
         ad_set_external_id=identifier(source, "adgroup_id"),
         name=text(source, "ad_name"),
         status=_status(source),
         effective_status=text(source, "secondary_status"),
+        creative_external_id=_ad_id(source, family),
+        family=family,
     )
 
 
-def hour(source: Row, zone: ZoneInfo) -> HourRecord | None:
-    """One report row, `None` while spend, impressions or clicks are not available."""
-    figures = row(source.get("metrics"), "metrics")
-    spend, impressions, clicks = (
-        micros(figures, "spend"),
-        count(figures, "impressions"),
-        count(figures, "clicks"),
+def creative(source: Row, family: Family = Family.STANDARD) -> CreativeRecord:
+    """What the ad shows. TikTok knows no creatives of their own: each ad has one, under its own id (NOTES.md)."""
+    if family is Family.SMART_PLUS:
+        first = {
+            "ad_text": text(_first(source, "ad_text_list"), "ad_text"),
+            "call_to_action": text(_first(source, "call_to_action_list"), "call_to_action"),
+            "landing_page_url": text(_first(source, "landing_page_url_list"), "landing_page_url"),
+            "ad_format": text(part(_first(source, "creative_list"), "creative_info"), "ad_format"),
+        }
+    else:
+        first = dict(source)
+    return CreativeRecord(
+        external_id=_ad_id(source, family),
+        name=text(source, "ad_name"),
+        format=text(first, "ad_format"),
+        title=text(source, "display_name"),
+        body=text(first, "ad_text"),
+        call_to_action=text(first, "call_to_action"),
+        link=text(first, "landing_page_url"),
     )
-    if spend is None or impressions is None or clicks is None:
-        return None
-    ad_group, label = hour_key(source)
-    start = _hour_label(label)
-    return HourRecord(
-        ad_set_external_id=ad_group,
-        hour=start_of_local_hour(start.date(), start.hour, zone),
-        spend_micros=spend,
-        impressions=impressions,
-        clicks=clicks,
-        conversions=count(figures, "complete_payment"),
-        conversion_value_micros=micros(figures, "total_complete_payment_rate"),
+
+
+def gmv_max_campaign(source: Row) -> CampaignRecord:
+    """From `/campaign/gmv_max/info/`; its budget is that of the ad set of the same id."""
+    return CampaignRecord(
+        external_id=identifier(source, "campaign_id"),
+        name=text(source, "campaign_name"),
+        status=_status(source),
+        effective_status=text(source, "operation_status"),
+        objective="PRODUCT_SALES",
+        daily_budget_micros=None,
+        lifetime_budget_micros=None,
+        bid=bids.minimum_return(source),
+        family=Family.GMV_MAX,
     )
 
 
-def hour_key(source: Row) -> tuple[str, str]:
-    """What tells one report row from another: the ad group and the label of its hour."""
-    dimensions = row(source.get("dimensions"), "dimensions")
-    return identifier(dimensions, "adgroup_id"), text(dimensions, "stat_time_hour")
+def gmv_max_ad_set(source: Row) -> AdSetRecord:
+    """The ad set of the same id that carries a GMV Max campaign's budget and spend."""
+    return AdSetRecord(
+        external_id=identifier(source, "campaign_id"),
+        campaign_external_id=identifier(source, "campaign_id"),
+        name=text(source, "campaign_name"),
+        status=_status(source),
+        effective_status=text(source, "operation_status"),
+        daily_budget_micros=micros(source, "budget") or None,
+        lifetime_budget_micros=None,
+        in_learning=None,
+        bid=bids.minimum_return(source),
+        family=Family.GMV_MAX,
+    )
 
 
-def _hour_label(label: str) -> datetime:
-    try:
-        start = datetime.strptime(label, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 (the account's wall clock)
-    except ValueError as error:
-        raise malformed("stat_time_hour", label) from error
-    if start.minute or start.second:
-        raise malformed("stat_time_hour", label)
-    return start
+def _zone(source: Row) -> str:
+    return text(source, "display_timezone") or text(source, "timezone")
+
+
+def _ad_id(source: Row, family: Family) -> str:
+    return identifier(source, "smart_plus_ad_id" if family is Family.SMART_PLUS else "ad_id")
+
+
+def _first(source: Row, name: str) -> Row:
+    entries = rows(source.get(name) or [], name)
+    return entries[0] if entries else {}
 
 
 def _status(source: Row) -> DeliveryStatus:

@@ -48,7 +48,7 @@ def test_an_unreachable_platform_gets_one_clear_line_and_changes_nothing(
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("sync", {"days": 0}, "expected 1 to 400"),
+        ("sync", {"days": 0}, "expected 1 to 394"),
         ("sync", {"tenant": "nobody"}, "no tenant has the slug"),
         ("sync", {"slot": "2026-11-20T10:30Z"}, "expected the UTC start of an hour"),
         ("run_cycle", {"policy": "oracle"}, "expected a policy, one of"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.utils import timezone
@@ -13,11 +13,11 @@ from django.utils import timezone
 from accounts.models import AdAccount, AdSet, Membership
 from accounts.money import MICROS
 from automation import approvals, kill_switch, reconcile
-from automation.dispatch import claim, dispatch
+from automation.dispatch import claim, dispatch, target_of
 from automation.manual import propose_change
 from automation.models import Action, Approval, Limits, LogEntry
 from automation.states import State
-from connectors.contracts import Platform
+from connectors.contracts import AdSetRecord, Platform, Target
 from metrics.sync import sync_tree
 from tests.automation.conftest import Town, reread
 
@@ -46,7 +46,8 @@ def outcomes(town: Town) -> Counter[Any]:
 
 
 def held(town: Town, action: Action) -> int | None:
-    return town.box.ads(Platform(action.ad_account.platform)).read_ad_set(action.ad_set.external_id).daily_budget_micros
+    record = town.box.ads(Platform(action.ad_account.platform)).read(target_of(action))
+    return cast(AdSetRecord, record).daily_budget_micros
 
 
 def decide_unclear(action: Action) -> Action:
@@ -111,13 +112,13 @@ def test_nothing_is_written_while_the_kill_switch_is_on(town: Town) -> None:
 def test_the_switch_thrown_between_claim_and_write_stops_the_write(town: Town, monkeypatch: Any) -> None:
     action = approved(town)
     platform = town.box.ads(Platform.META)
-    read = platform.read_ad_set
+    read = platform.read
 
-    def read_and_stop(external_id: str) -> Any:
+    def read_and_stop(target: Target) -> Any:
         kill_switch.engage(tenant=town.tenant, reason="stop", actor=town.people["buyer"])
-        return read(external_id)
+        return read(target)
 
-    monkeypatch.setattr(platform, "read_ad_set", read_and_stop)
+    monkeypatch.setattr(platform, "read", read_and_stop)
     dispatch(action.pk, connect=lambda account: platform)
     assert reread(action).state == State.APPROVED and town.writes() == []
 

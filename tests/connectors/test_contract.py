@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 from connectors import http
-from connectors.contracts import AdPlatform, AdSetRecord, DeliveryStatus, Platform
+from connectors.contracts import AdPlatform, AdSetRecord, DeliveryStatus, Level, Platform, Target
 from connectors.errors import (
     AuthenticationError,
+    BelowMinimumError,
     ConfigurationError,
     ConnectorError,
     NotFoundError,
@@ -24,6 +25,7 @@ from connectors.errors import (
     RateLimitedError,
     RefusedError,
     TransientError,
+    UnverifiedError,
 )
 from connectors.registry import ad_platform
 from tests.connectors.control import Control
@@ -57,7 +59,13 @@ def ads(sandbox: Control, platform: Platform) -> AdPlatform:
 def ad_set(ads: AdPlatform) -> AdSetRecord:
     """An ad set with a daily budget of its own, read fresh."""
     first = next(a for a in ads.ad_sets() if a.daily_budget_micros)
-    return ads.read_ad_set(first.external_id)
+    return held(ads, first.target)
+
+
+def held(ads: AdPlatform, target: Target) -> AdSetRecord:
+    found = ads.read(target)
+    assert isinstance(found, AdSetRecord)
+    return found
 
 
 def raised_by(amount: int, ad_set: AdSetRecord) -> int:
@@ -90,23 +98,33 @@ def test_the_tree_hangs_together(ads: AdPlatform) -> None:
 
 def test_an_ad_set_read_alone_equals_the_one_in_the_listing(ads: AdPlatform) -> None:
     for listed in ads.ad_sets():
-        assert ads.read_ad_set(listed.external_id) == listed
+        assert ads.read(listed.target) == listed
 
 
-def test_an_ad_set_that_is_not_there_is_not_found(ads: AdPlatform) -> None:
+def test_a_campaign_and_an_ad_read_alone_equal_the_ones_in_the_listing(ads: AdPlatform) -> None:
+    for campaign in list(ads.campaigns())[:3]:
+        assert ads.read(Target(Level.CAMPAIGN, campaign.external_id, campaign.family)) == campaign
+    for ad in list(ads.ads())[:3]:
+        assert ads.read(Target(Level.AD, ad.external_id, ad.family)) == ad
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_what_is_not_there_is_not_found(ads: AdPlatform, level: Level) -> None:
     with pytest.raises(NotFoundError):
-        ads.read_ad_set("999999999999999")
+        ads.read(Target(level, "999999999999999"))
 
 
 @pytest.mark.parametrize("hostile", ["", "1/../2", "act_1", "1?x=1", "1\n", "１", "9" * 40])
 def test_an_id_that_is_none_never_leaves_the_house(sandbox: Control, ads: AdPlatform, hostile: str) -> None:
     with sandbox.written() as rows:
-        with pytest.raises(ConfigurationError):
-            ads.read_ad_set(hostile)
-        with pytest.raises(ConfigurationError):
-            ads.set_daily_budget(hostile, 50 * UNIT)
-        with pytest.raises(ConfigurationError):
-            ads.set_status(hostile, DeliveryStatus.PAUSED)
+        for level in Level:
+            target = Target(level, hostile)
+            with pytest.raises(ConfigurationError):
+                ads.read(target)
+            with pytest.raises(ConfigurationError):
+                ads.set_daily_budget(target, 50 * UNIT)
+            with pytest.raises(ConfigurationError):
+                ads.set_status(target, DeliveryStatus.PAUSED)
     assert rows == []
 
 
@@ -143,8 +161,10 @@ def test_no_days_no_hours(sandbox: Control, ads: AdPlatform) -> None:
 def test_a_budget_is_written_once_and_reads_back_equal(sandbox: Control, ads: AdPlatform, ad_set: AdSetRecord) -> None:
     wanted = raised_by(3, ad_set) + UNIT // 4
     with sandbox.written() as rows:
-        ads.set_daily_budget(ad_set.external_id, wanted)
-    assert ads.read_ad_set(ad_set.external_id).daily_budget_micros == wanted
+        answer = ads.set_daily_budget(ad_set.target, wanted)
+    assert isinstance(answer, AdSetRecord)
+    assert answer.daily_budget_micros == wanted
+    assert held(ads, ad_set.target) == answer
     assert [(r["object_id"], r["result"], r["actor"]) for r in rows] == [(ad_set.external_id, "applied", "api")]
     later(sandbox)
 
@@ -152,14 +172,14 @@ def test_a_budget_is_written_once_and_reads_back_equal(sandbox: Control, ads: Ad
 def test_pausing_and_enabling_read_back(sandbox: Control, ads: AdPlatform, ad_set: AdSetRecord) -> None:
     with sandbox.written() as rows:
         for status in (DeliveryStatus.PAUSED, DeliveryStatus.ACTIVE):
-            ads.set_status(ad_set.external_id, status)
-            assert ads.read_ad_set(ad_set.external_id).status is status
+            assert ads.set_status(ad_set.target, status).status is status
+            assert held(ads, ad_set.target).status is status
     assert [r["result"] for r in rows] == ["applied", "applied"]
 
 
 def test_removing_is_nothing_that_we_do(sandbox: Control, ads: AdPlatform, ad_set: AdSetRecord) -> None:
     with sandbox.written() as rows, pytest.raises(ConfigurationError):
-        ads.set_status(ad_set.external_id, DeliveryStatus.REMOVED)
+        ads.set_status(ad_set.target, DeliveryStatus.REMOVED)
     assert rows == []
 
 
@@ -168,25 +188,24 @@ def test_an_amount_that_the_platform_cannot_hold_is_not_sent(
     sandbox: Control, ads: AdPlatform, ad_set: AdSetRecord, amount: int
 ) -> None:
     with sandbox.written() as rows, pytest.raises(ConfigurationError):
-        ads.set_daily_budget(ad_set.external_id, amount)
+        ads.set_daily_budget(ad_set.target, amount)
     assert rows == []
 
 
-def test_a_budget_below_the_minimum_is_refused_and_nothing_changes(
+def test_a_budget_below_the_minimum_is_refused_before_it_is_sent(
     sandbox: Control, ads: AdPlatform, ad_set: AdSetRecord
 ) -> None:
     minimum = ads.account().minimum_daily_budget_micros
     assert minimum is not None
-    with sandbox.written() as rows, pytest.raises(RefusedError) as caught:
-        ads.set_daily_budget(ad_set.external_id, minimum - UNIT // 100)
-    assert caught.value.code
-    assert [r["result"] for r in rows] == ["refused"]
-    assert ads.read_ad_set(ad_set.external_id) == ad_set
+    with sandbox.written() as rows, pytest.raises(BelowMinimumError):
+        ads.set_daily_budget(ad_set.target, minimum - UNIT // 100)
+    assert rows == []
+    assert held(ads, ad_set.target) == ad_set
 
 
 def test_a_write_to_an_ad_set_that_is_not_there_is_refused(sandbox: Control, ads: AdPlatform) -> None:
     with sandbox.written() as rows, pytest.raises(RefusedError):
-        ads.set_daily_budget("999999999999999", 50 * UNIT)
+        ads.set_daily_budget(Target(Level.AD_SET, "999999999999999"), 50 * UNIT)
     assert rows == []
 
 
@@ -202,9 +221,9 @@ def test_a_write_that_goes_wrong_says_so_and_is_never_sent_twice(
         pytest.raises(ConnectorError) as caught,
     ):
         if verb == "budget":
-            ads.set_daily_budget(ad_set.external_id, raised_by(1, ad_set))
+            ads.set_daily_budget(ad_set.target, raised_by(1, ad_set))
         else:
-            ads.set_status(ad_set.external_id, status)
+            ads.set_status(ad_set.target, status)
     assert type(caught.value) is LOST_WRITES[fault]
     assert len(rows) <= 1
     applied = [r for r in rows if r["result"] == "applied"]
@@ -212,8 +231,22 @@ def test_a_write_that_goes_wrong_says_so_and_is_never_sent_twice(
         assert applied == []
     if fault == "drop_after_apply":
         assert len(applied) == 1
-    assert (ads.read_ad_set(ad_set.external_id) != ad_set) == bool(applied)
+    assert (held(ads, ad_set.target) != ad_set) == bool(applied)
     later(sandbox)
+
+
+def test_a_write_that_cannot_be_read_back_is_unverified(
+    sandbox: Control, platform: Platform, ads: AdPlatform, ad_set: AdSetRecord
+) -> None:
+    ads.set_status(ad_set.target, DeliveryStatus.ACTIVE)
+    with (
+        sandbox.written() as rows,
+        sandbox.fault("server_error", platform, method="GET", count=50),
+        pytest.raises(UnverifiedError),
+    ):
+        ads.set_status(ad_set.target, DeliveryStatus.PAUSED)
+    assert [r["result"] for r in rows] == ["applied"]
+    assert ads.set_status(ad_set.target, ad_set.status).status is ad_set.status
 
 
 @pytest.mark.parametrize("fault", ["drop_before_apply", "drop_after_apply", "truncated_body", "html_body"])
@@ -250,7 +283,7 @@ def test_a_budget_that_cannot_be_converted_for_want_of_the_currency_is_not_sent(
         sandbox.fault("server_error", platform, method="GET", count=50),
         pytest.raises(NotSentError),
     ):
-        fresh.set_daily_budget(ad_set.external_id, raised_by(1, ad_set))
+        fresh.set_daily_budget(ad_set.target, raised_by(1, ad_set))
     assert rows == []
 
 
@@ -275,9 +308,9 @@ def test_the_stop_file_stops_writes_and_not_reads(sandbox: Control, platform: Pl
     target = next(a for a in ads.ad_sets() if a.daily_budget_micros)
     flag.touch()
     with sandbox.written() as rows, pytest.raises(NotSentError):
-        ads.set_daily_budget(target.external_id, raised_by(1, target))
+        ads.set_daily_budget(target.target, raised_by(1, target))
     assert rows == []
-    assert ads.read_ad_set(target.external_id) == target
+    assert ads.read(target.target) == target
 
 
 def test_no_secret_is_logged_or_told(
@@ -292,7 +325,7 @@ def test_no_secret_is_logged_or_told(
     list(ads.ads())
     for fault in LOST_WRITES:
         with sandbox.fault(fault, platform, count=9):
-            for call in (ads.account, lambda: ads.set_status(ad_set.external_id, ad_set.status)):
+            for call in (ads.account, lambda: ads.set_status(ad_set.target, ad_set.status)):
                 with pytest.raises(ConnectorError) as caught:
                     call()
                 told.append(str(caught.getrepr(chain=True)))
@@ -302,6 +335,9 @@ def test_no_secret_is_logged_or_told(
 
 
 def test_there_is_one_call_that_writes_per_platform(platform: Platform) -> None:
-    source = (Path(http.__file__).parent / platform.value / "client.py").read_text("utf-8")
-    assert source.count("_transport.write(") == 1
-    assert "httpx" not in source
+    package = Path(http.__file__).parent / platform.value
+    sources = {path.name: path.read_text("utf-8") for path in package.glob("*.py")}
+    ads = "".join(source for name, source in sources.items() if name != "login.py")
+    assert ads.count("transport.write(") == 1
+    assert sources["login.py"].count("transport.write(") <= 1
+    assert not [name for name, source in sources.items() if "import httpx" in source]

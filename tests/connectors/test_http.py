@@ -186,11 +186,27 @@ def keeps_open_and_falls_silent(connection: socket.socket) -> None:
     time.sleep(0.3)
 
 
-def test_a_write_never_rides_on_an_old_connection() -> None:
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_a_write_never_rides_on_an_old_connection(method: str) -> None:
     with wire(keeps_open_and_falls_silent) as served:
         sender = transport(served)
-        assert [sender.write("/x", judge=judge, data={}) for _ in range(2)] == [{}, {}]
-        assert len(served.requests) == 2
+        sender.read("GET", "/x", judge=judge)
+        assert [sender.write("/x", judge=judge, method=method) for _ in range(2)] == [{}, {}]
+        assert [request.split()[0] for request in served.requests] == ["GET", method, method]
+
+
+def test_a_write_can_delete_and_is_sent_once_too() -> None:
+    with wire(hangs_up) as served:
+        with pytest.raises(OutcomeUnknownError, match="DELETE /x failed"):
+            transport(served).write("/x", judge=judge, params={"proof": TOKEN}, method="DELETE")
+        assert len(served.requests) == 1
+        assert served.requests[0].startswith("DELETE /x?proof=")
+
+
+def test_a_read_can_send_a_form_and_is_tried_again() -> None:
+    with wire(hangs_up, says({"ok": 1})) as served:
+        assert transport(served).read("POST", "/x", judge=judge, data={"level": "ad"}) == {"ok": 1}
+        assert [request.rpartition("\r\n")[2] for request in served.requests] == ["level=ad"] * 2
 
 
 def test_a_write_does_not_follow_a_redirect() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.contracts import Platform
 from connectors.errors import ConfigurationError
-from connectors.registry import Connection, ad_platform, store_platform, table
+from connectors.registry import Connection, LoginApp, ad_platform, login_provider, store_platform, table
 
 OWN = {
     Platform.META: ("v26.0", "act_7"),
@@ -56,3 +56,23 @@ def test_a_connection_without_its_token_is_refused(secrets: dict[str, str]) -> N
 
 def test_a_connection_does_not_show_its_secrets() -> None:
     assert "s3cr3t" not in repr(connection(Platform.META, access_token="s3cr3t"))
+
+
+def app(platform: Any) -> LoginApp:
+    version = OWN.get(platform, ("v1", ""))[0]
+    return LoginApp(platform, "", "https://dialog.example", version, "12", "s3cr3t-of-an-app")
+
+
+@pytest.mark.parametrize("platform", [Platform.META, Platform.TIKTOK])
+def test_an_app_gets_the_login_of_its_platform(platform: Platform) -> None:
+    assert login_provider(app(platform)).platform is platform
+
+
+@pytest.mark.parametrize("platform", [Platform.SHOPIFY, "myspace"])
+def test_a_platform_without_a_login_is_refused(platform: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        login_provider(app(platform))
+
+
+def test_an_app_does_not_show_its_secret() -> None:
+    assert "s3cr3t" not in repr(app(Platform.META))
