@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check lint sandbox
+.PHONY: help install demo test test-long check lint sandbox bench-sync
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,12 @@ sandbox: install ## only the sandbox; ARGS="--port 9400 --seed 7"
 
 test: install ## every test that the environment allows; see README
 	@tests/run $(ARGS)
+
+test-long: install ## what takes longer than CI has: see docs/connectors.md
+	@LONG=1 $(RUN) -m pytest -q -m long $(ARGS)
+
+bench-sync: install ## a sync beside bare HTTP and a bare COPY; ARGS="--accounts 20 --ad-sets 500 --days 28"
+	@$(RUN) -m tests.benchmarks.sync $(ARGS)
 
 check: install lint ## lint, types, floors, migrations, deployment settings
 	@tests/check

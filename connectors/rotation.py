@@ -29,6 +29,9 @@ def rotate_creative(ads: AdPlatform, *, outgoing: Target, incoming: Target) -> R
     if enabled.status is not DeliveryStatus.ACTIVE:
         return Rotation(enabled, None, ConfigurationError("the platform did not keep the ad enabled"))
     try:
-        return Rotation(enabled, ads.set_status(outgoing, DeliveryStatus.PAUSED))
+        paused = ads.set_status(outgoing, DeliveryStatus.PAUSED)
     except ConnectorError as error:
         return Rotation(enabled, None, error)
+    if paused.status is DeliveryStatus.ACTIVE:
+        return Rotation(enabled, None, ConfigurationError("the platform did not keep the ad paused"))
+    return Rotation(enabled, paused)

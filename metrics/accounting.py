@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db import transaction
 from django.db.models import Q
 
 from accounts.hours import HOUR, hour_of
 from accounts.models import Ad, AdSet, Tenant
 from metrics.attribution import AdIndex, Touch, attribute
+from metrics.facts import REWARDS, Row, merge
 from metrics.models import HourlyMetric, Order, OrderLine, ProductCost, Refund, Reward
 from metrics.rewards import Earned, profit_micros, reward_micros, unit_cost_on
 
 BATCH = 500
-REWARD_FIELDS = [
-    "currency",
-    "orders",
-    "revenue_micros",
-    "refunds_micros",
-    "spend_micros",
-    "cogs_micros",
-    "profit_micros",
-    "lambda_ppm",
-    "reward_micros",
-    "computed_for",
-]
+CHUNK = 5000
+SLICE = timedelta(days=1)
 
 # Orders that are revenue: paid, real, not cancelled.
 REVENUE = Q(is_paid=True, is_test=False, cancelled_at__isnull=True)
@@ -67,6 +59,9 @@ class _Sum:
     refunds_micros: int = 0
     cogs_micros: int = 0
     cost_missing: bool = False
+
+
+NOTHING = _Sum()
 
 
 @dataclass(slots=True)
@@ -128,63 +123,71 @@ def add_costs(tenant: Tenant, found: Revenue, order_ids: Iterable[object]) -> No
         row.cogs_micros += (cost or 0) * quantity
 
 
-def store_rewards(tenant: Tenant, *, start: datetime, as_of: datetime) -> int:
-    """Compute the reward of each (ad set, closed hour) in `[start, as_of)` again; returns the rows written.
+def store_rewards(tenant: Tenant, *, start: datetime, as_of: datetime, end: datetime | None = None) -> int:
+    """Compute the reward of each (ad set, closed hour) in `[start, end)` again; returns how many changed.
 
+    `end` is `as_of` if it is not given.
     Ad sets whose account has another currency than the orders get no reward: there is no rate to convert.
+    Nor do those of accounts that report no hours: what they spent in one is unknown.
     """
-    revenue = attributed_revenue(tenant, start, as_of)
-    spend = HourlyMetric.objects.filter(tenant=tenant, hour__gte=start, hour__lt=as_of)
-    rows: list[Reward] = []
+    with transaction.atomic():
+        # Two who compute the same hours do so one after the other, each from what is stored by then.
+        Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
+        rows = ((*key, *values) for key, values in _rewards(tenant, start, end or as_of).items())
+        return merge(REWARDS, rows, owner={"tenant_id": tenant.pk}, as_of=as_of - HOUR).count
+
+
+def _rewards(tenant: Tenant, start: datetime, end: datetime) -> dict[tuple[UUID, datetime], Row]:
+    """The values of `metrics.facts.REWARDS` by ad set and hour."""
+    revenue = attributed_revenue(tenant, start, end)
+    spent = HourlyMetric.objects.filter(tenant=tenant, hour__gte=start, hour__lt=end, ad_account__reports_hours=True)
+    rows: dict[tuple[UUID, datetime], Row] = {}
     seen: set[tuple[UUID, datetime]] = set()
-    for ad_set, hour, micros, currency in spend.values_list(
+    for ad_set, hour, micros, currency in spent.values_list(
         "ad_set_id", "hour", "spend_micros", "ad_account__currency"
-    ):
+    ).iterator(chunk_size=CHUNK):
         seen.add((ad_set, hour))
         if revenue.currencies <= {currency}:
-            rows.append(_reward(tenant, ad_set, hour, micros, currency, revenue, as_of))
-    stored = Reward.objects.filter(tenant=tenant, hour__gte=start, hour__lt=as_of)
+            rows[ad_set, hour] = _reward(tenant, micros, currency, revenue.sums.get((ad_set, hour)))
+    stored = Reward.objects.filter(tenant=tenant, hour__gte=start, hour__lt=end)
     late = (set(revenue.sums) | set(stored.values_list("ad_set_id", "hour"))) - seen
-    currencies = dict(
-        AdSet.objects.filter(pk__in={ad_set for ad_set, _ in late}).values_list("pk", "ad_account__currency")
-    )
+    hourly = AdSet.objects.filter(pk__in={ad_set for ad_set, _ in late}, ad_account__reports_hours=True)
+    currencies = dict(hourly.values_list("pk", "ad_account__currency"))
     for ad_set, hour in late:
-        if revenue.currencies <= {currencies[ad_set]}:
-            rows.append(_reward(tenant, ad_set, hour, 0, currencies[ad_set], revenue, as_of))
-    Reward.objects.bulk_create(
-        rows,
-        batch_size=BATCH,
-        update_conflicts=True,
-        unique_fields=["ad_set", "hour"],
-        update_fields=REWARD_FIELDS,
-    )
-    return len(rows)
+        if ad_set in currencies and revenue.currencies <= {currencies[ad_set]}:
+            rows[ad_set, hour] = _reward(tenant, 0, currencies[ad_set], revenue.sums.get((ad_set, hour)))
+    return rows
 
 
-def _reward(
-    tenant: Tenant, ad_set: UUID, hour: datetime, spend: int, currency: str, revenue: Revenue, as_of: datetime
-) -> Reward:
-    row = revenue.sums.get((ad_set, hour)) or _Sum()
+def _reward(tenant: Tenant, spend: int, currency: str, found: _Sum | None) -> Row:
+    row = found or NOTHING
     cogs = None if row.cost_missing else row.cogs_micros
     earned = Earned(row.orders, row.revenue_micros, row.refunds_micros, spend, cogs)
-    return Reward(
-        tenant=tenant,
-        ad_set_id=ad_set,
-        hour=hour,
-        currency=currency,
-        orders=row.orders,
-        revenue_micros=row.revenue_micros,
-        refunds_micros=row.refunds_micros,
-        spend_micros=spend,
-        cogs_micros=cogs,
-        profit_micros=profit_micros(earned),
-        lambda_ppm=tenant.lambda_spend_ppm,
-        reward_micros=reward_micros(earned, tenant.lambda_spend_ppm),
-        computed_for=as_of - HOUR,
+    reward = reward_micros(earned, tenant.lambda_spend_ppm)
+    return (
+        currency,
+        row.orders,
+        row.revenue_micros,
+        row.refunds_micros,
+        spend,
+        cogs,
+        profit_micros(earned),
+        tenant.lambda_spend_ppm,
+        reward,
     )
 
 
-def account_slot(tenant: Tenant, *, as_of: datetime, lookback: timedelta) -> None:
-    """Attribution and rewards of the hours that late orders, refunds and restatements may still move."""
+def account_slot(
+    tenant: Tenant, *, as_of: datetime, lookback: timedelta, progress: Callable[[int], None] = lambda days: None
+) -> None:
+    """Attribution and rewards of the hours that late orders, refunds and restatements may still move.
+
+    Rewards are stored a day at a time, the newest last; `progress` is told of each.
+    """
     attribute_orders(tenant, since=as_of - lookback)
-    store_rewards(tenant, start=as_of - lookback, as_of=as_of)
+    start = as_of - lookback
+    while start < as_of:
+        end = min(start + SLICE, as_of)
+        store_rewards(tenant, start=start, end=end, as_of=as_of)
+        progress(1)
+        start = end

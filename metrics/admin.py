@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Max
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, ScopedAdmin, badge
+from accounts.admin_base import ReadOnlyAdmin, ReadOnlyInline, ScopedAdmin, actor_of, badge, tenants_to_configure
 from accounts.admin_fields import money
+from accounts.clock import wall_now
+from accounts.hours import HOUR, local_day
+from accounts.models import AdAccount, User
+from metrics import backfill, tasks
 from metrics.models import (
+    AdDay,
+    AdDayPurchases,
     AttributionMethod,
+    Backfill,
     HourlyMetric,
     HourlyMetricRevision,
     Order,
@@ -23,6 +40,11 @@ from metrics.models import (
     SyncedHour,
 )
 
+BACKFILL_COLOURS: dict[str, str] = {
+    Backfill.State.RUNNING: "info",
+    Backfill.State.DONE: "success",
+    Backfill.State.STOPPED: "default",
+}
 NOTHING_SYNCED = "Nothing has been synced yet: connect a store and an ad account, and wait for the next hour."
 METHOD_COLOURS: dict[str, str] = {
     AttributionMethod.CLICK_ID: "success",
@@ -30,6 +52,7 @@ METHOD_COLOURS: dict[str, str] = {
     AttributionMethod.NONE: "default",
 }
 of_account = ("ad_account", RelatedDropdownFilter)
+of_ads_account = ("ad__ad_account", RelatedDropdownFilter)
 of_store = ("store", RelatedDropdownFilter)
 
 
@@ -131,6 +154,26 @@ class HourlyMetricRevisionAdmin(FactAdmin):
     date_hierarchy = "hour"
 
 
+@admin.register(AdDay)
+class AdDayAdmin(FactAdmin):
+    list_display = ("ad", "day", money("spend_micros"), "impressions", "clicks", "leads", "known_at")
+    list_filter = (of_ads_account,)
+    list_select_related = ("ad__ad_account", "tenant")
+    search_fields = ("ad__name", "ad__external_id")
+    search_help_text = "Search by ad"
+    date_hierarchy = "day"
+
+
+@admin.register(AdDayPurchases)
+class AdDayPurchasesAdmin(FactAdmin):
+    list_display = ("ad", "day", "window", "count", money("value_micros"), "known_at")
+    list_filter = (of_ads_account,)
+    list_select_related = ("ad__ad_account", "tenant")
+    search_fields = ("ad__name", "ad__external_id", "window")
+    search_help_text = "Search by ad or window, such as 7d_click"
+    date_hierarchy = "day"
+
+
 @admin.register(SyncedHour)
 class SyncedHourAdmin(FactAdmin):
     list_display = ("ad_account", "hour", "known_at")
@@ -164,3 +207,106 @@ class RewardAdmin(FactAdmin):
 
     def get_fields(self, request: Any, obj: Any = None) -> Any:
         return [name for name in super().get_fields(request, obj) if name != "currency"]
+
+
+def _now_of(account: AdAccount) -> datetime:
+    """The newest moment that anybody knows of: a sandbox's clock may be ahead of the wall's."""
+    newest = account.synced_hours.aggregate(hour=Max("hour"))["hour"]
+    return max(wall_now(), newest + HOUR) if newest else wall_now()
+
+
+class DayInput(UnfoldAdminTextInputWidget):
+    input_type = "date"
+
+
+class PastDaysForm(forms.Form):
+    """A range of one ad account's own days, both inclusive."""
+
+    ad_account = forms.ModelChoiceField(
+        AdAccount._base_manager.none(), widget=UnfoldAdminSelectWidget(), empty_label=None
+    )
+    first_day = forms.DateField(widget=DayInput(), help_text="In the ad account's own calendar.")
+    last_day = forms.DateField(widget=DayInput(), help_text="Inclusive.")
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        accounts = AdAccount.objects.filter(tenant__in=tenants_to_configure(user), is_active=True)
+        self.fields["ad_account"].queryset = accounts.order_by("platform", "name")  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        account, first, last = (cleaned.get(name) for name in ("ad_account", "first_day", "last_day"))
+        if account and first and last:
+            today = local_day(_now_of(account), account.timezone)
+            if first > last:
+                raise forms.ValidationError("The first day is after the last one.")
+            if last > today:
+                raise forms.ValidationError(f"The last day has not begun yet: {account.name} is at {today}.")
+        return cleaned
+
+
+@admin.register(Backfill)
+class BackfillAdmin(FactAdmin):
+    list_display = (
+        "ad_account",
+        "span",
+        "progress",
+        badge("state", BACKFILL_COLOURS),
+        "problem",
+        "rows",
+        "asked_by",
+        "updated_at",
+    )
+    list_filter = (("state", ChoicesDropdownFilter), of_account)
+    list_select_related = ("ad_account", "tenant")
+    search_fields = ("ad_account__name", "asked_by")
+    search_help_text = "Search by ad account or who asked"
+    readonly_fields = ("progress",)
+    fields = (
+        "ad_account",
+        "first_day",
+        "last_day",
+        "progress",
+        "state",
+        "problem",
+        "rows",
+        "asked_by",
+        "created_at",
+        "updated_at",
+    )
+    empty_hint = "Press Read past days to read what happened before an ad account was connected."
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(self._permission("add")))
+
+    @display(description="Days", ordering="first_day")
+    def span(self, row: Backfill) -> SafeString:
+        return format_html('<span class="b-nowrap">{} to {}</span>', row.first_day, row.last_day)
+
+    @display(description="Progress")
+    def progress(self, row: Backfill) -> SafeString:
+        done = min(max(row.days_done, 0), row.days)
+        bar = '<span class="b-progress"><progress max="{}" value="{}"></progress> {} of {} days</span>'
+        return format_html(bar, row.days, done, done, row.days)
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        initial = {"ad_account": request.GET.get("ad_account", "")[:36]}
+        form = PastDaysForm(actor_of(request), request.POST or None, initial=initial)
+        if form.is_valid() and (asked := self._ask(request, form)):
+            messages.success(request, f"Reading {asked.days} days of {asked.ad_account}. Reload to see how far it is.")
+            return HttpResponseRedirect(reverse("admin:metrics_backfill_changelist"))
+        context = {**self.admin_site.each_context(request), "title": "Read past days", "form": form, "opts": self.opts}
+        return TemplateResponse(request, "bursar/connect/past_days.html", context)
+
+    def _ask(self, request: HttpRequest, form: PastDaysForm) -> Backfill | None:
+        data, actor = form.cleaned_data, actor_of(request)
+        try:
+            asked = backfill.request(data["ad_account"], data["first_day"], data["last_day"], actor=str(actor))
+        except ValueError as error:
+            form.add_error(None, str(error)[:1].upper() + str(error)[1:] + ".")
+            return None
+        self.log_addition(request, asked, f"Asked for {data['first_day']} to {data['last_day']}.")
+        tasks.wake(asked)
+        return asked

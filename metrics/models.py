@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from accounts.models import AdAccount, AdSet, Store, TenantOwned, UuidModel, money_constraint
+from accounts.models import Ad, AdAccount, AdSet, Store, TenantOwned, UuidModel, money_constraint
 from accounts.money import MAX_MICROS
 
 
@@ -127,6 +127,7 @@ class HourFigures(TenantOwned):
     clicks = models.BigIntegerField()
     conversions = models.BigIntegerField(null=True, blank=True)
     conversion_value_micros = models.BigIntegerField(null=True, blank=True)
+    leads = models.BigIntegerField(null=True, blank=True, help_text="What counts for the campaign's objective.")
     known_at = models.DateTimeField(help_text="Business time at which these values became known.")
 
     class Meta:
@@ -152,7 +153,11 @@ class HourlyMetric(HourFigures):
 
 
 class HourlyMetricRevision(HourFigures):
-    """Every value that an hour ever had, with the time it became known; append-only."""
+    """A value that an hour had before it was restated, with the time it had become known; append-only.
+
+    What was known of an hour at time T is the newest, by `known_at` ≤ T, among its revisions and its current
+    row: `metrics.facts.hours_as_known`.
+    """
 
     class Meta(HourFigures.Meta):
         ordering = ["hour", "known_at"]
@@ -163,6 +168,95 @@ class HourlyMetricRevision(HourFigures):
 
     def __str__(self) -> str:
         return f"{self.ad_set_id} {self.hour:%Y-%m-%d %H:00} as of {self.known_at:%Y-%m-%d %H:%M}"
+
+
+class AdDay(TenantOwned):
+    """One ad's figures for one day of its account's calendar; `AdDayPurchases` holds what it is said to have sold."""
+
+    ad = models.ForeignKey(Ad, on_delete=models.CASCADE, related_name="days")
+    day = models.DateField(help_text="The account's own calendar day.")
+    spend_micros = models.BigIntegerField()
+    impressions = models.BigIntegerField()
+    clicks = models.BigIntegerField()
+    leads = models.BigIntegerField(null=True, blank=True)
+    known_at = models.DateTimeField(help_text="Business time at which these values became known.")
+
+    class Meta:
+        ordering = ["-day"]
+        constraints = [
+            money_constraint("spend_micros"),
+            models.UniqueConstraint(fields=["ad", "day"], name="one_ad_day"),
+        ]
+        indexes = [models.Index(fields=["tenant", "day"])]
+
+    def __str__(self) -> str:
+        return f"{self.ad} {self.day}"
+
+
+class AdDayPurchases(TenantOwned):
+    """Purchases that the platform claims for an ad and day, by attribution window such as "7d_click"."""
+
+    ad = models.ForeignKey(Ad, on_delete=models.CASCADE, related_name="purchases")
+    day = models.DateField()
+    window = models.CharField(max_length=24)
+    count = models.BigIntegerField()
+    value_micros = models.BigIntegerField(null=True, blank=True)
+    known_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-day", "window"]
+        verbose_name_plural = "ad day purchases"
+        constraints = [
+            money_constraint("value_micros"),
+            models.UniqueConstraint(fields=["ad", "day", "window"], name="one_ad_day_window"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ad} {self.day} {self.window}"
+
+
+class Backfill(UuidModel, TenantOwned):
+    """A past range of an ad account that is being read; `next_day` is where it goes on after an interruption."""
+
+    class State(models.TextChoices):
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        STOPPED = "stopped", "Stopped"
+
+    ad_account = models.ForeignKey(AdAccount, on_delete=models.CASCADE, related_name="backfills")
+    first_day = models.DateField(help_text="First day to read, in the account's own calendar.")
+    last_day = models.DateField(help_text="Last day to read, inclusive.")
+    next_day = models.DateField(editable=False)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING, editable=False)
+    problem = models.CharField(max_length=300, blank=True, editable=False)
+    rows = models.BigIntegerField(default=0, editable=False, help_text="Hours that were new or had changed.")
+    asked_by = models.CharField(max_length=150, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False, help_text="Until when a worker holds it.")
+    updated_at = models.DateTimeField(auto_now=True, editable=False)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(first_day__lte=models.F("last_day")), name="backfill_days_in_order"
+            ),
+            models.UniqueConstraint(
+                fields=["ad_account", "first_day", "last_day"],
+                condition=models.Q(state="running"),
+                name="one_running_backfill",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ad_account}: {self.first_day} to {self.last_day}"
+
+    @property
+    def days(self) -> int:
+        return (self.last_day - self.first_day).days + 1
+
+    @property
+    def days_done(self) -> int:
+        return (self.next_day - self.first_day).days
 
 
 class SyncedHour(TenantOwned):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 
@@ -15,8 +16,10 @@ from accounts.models import AdAccount, Credential, Store, Tenant
 from accounts.models.alerts import Severity
 from connectors.connections import connect_ad_account, connect_store
 from connectors.errors import AuthenticationError, ConnectorError
-from metrics.models import StoreCoverage
-from metrics.sync import SyncCounts, restatement_days, sync_hours, sync_orders, sync_tree
+from metrics import backfill
+from metrics.backfill import read_days
+from metrics.models import Backfill, StoreCoverage
+from metrics.sync import SyncCounts, restatement_days, sync_orders, sync_tree
 
 FIRST_PULL = timedelta(days=30)
 
@@ -40,8 +43,8 @@ class Pulled:
 
 
 def sources(tenant: Tenant) -> tuple[list[AdAccount], list[Store]]:
-    accounts = AdAccount.objects.filter(tenant=tenant, is_active=True).select_related("credential")
-    stores = Store.objects.filter(tenant=tenant, is_active=True).select_related("credential")
+    accounts = AdAccount.objects.filter(tenant=tenant, is_active=True).select_related("credential", "tenant")
+    stores = Store.objects.filter(tenant=tenant, is_active=True).select_related("credential", "tenant")
     return list(accounts), list(stores)
 
 
@@ -75,53 +78,92 @@ def pull(
     *,
     as_of: datetime,
     history: timedelta | None = None,
+    plan: Mapping[UUID, Backfill] | None = None,
     progress: Progress = lambda what, done: None,
 ) -> Pulled:
-    """Read what may have changed up to `as_of`, or the whole of `history` before it (a backfill).
+    """Read what may have changed up to `as_of`, or the whole of `history` before it.
 
-    `progress` is told "days" and "orders" as they are stored. A source that fails leaves an alert; an hour
-    that has not ended raises `SlotError` before anything is stored.
+    With a `history`, ad accounts are read by the backfills of `plan`, which are made if they are not given. Whoever
+    gives them finishes them, when what was read is accounted for. `progress` is told "days" and "orders" as they
+    are stored. A source that fails leaves an alert; an hour that has not ended raises `SlotError` before anything
+    is stored.
     """
     check_ended(tenant, as_of)
     pulled = Pulled()
     accounts, stores = sources(tenant)
-    jobs: list[tuple[AdAccount | Store, Callable[[], SyncCounts]]] = [
-        *((account, lambda a=account: _pull_account(a, as_of, history, progress)) for account in accounts),
-        *((store, lambda s=store: _pull_store(s, as_of, history, progress)) for store in stores),
+    is_whole = plan is None
+    if history is not None and plan is None:
+        plan = plan_history(accounts, as_of, history)
+    asked = plan or {}
+    jobs: list[tuple[AdAccount | Store, Callable[[], None]]] = [
+        *(
+            (account, lambda a=account: _pull_account(a, as_of, asked.get(a.pk), progress, pulled.counts, is_whole))
+            for account in accounts
+        ),
+        *((store, lambda s=store: _pull_store(s, as_of, history, progress, pulled.counts)) for store in stores),
     ]
     for source, job in jobs:
         key = f"sync {source.pk}"
         try:
-            counts = job()
+            job()
         except ConnectorError as error:
             pulled.problems.append(f"{source}: {error}")
-            message = f"{source} could not be read: {error}"
-            raise_alert(tenant, key=key, severity=Severity.WARNING, message=message)
-            _note_problem(source, str(error) if isinstance(error, AuthenticationError) else None)
+            if isinstance(error, AuthenticationError):
+                _note_dead_login(source, str(error))
+            else:
+                message = f"{source} could not be read: {error}"
+                raise_alert(tenant, key=key, severity=Severity.WARNING, message=message)
             continue
         resolve_alert(tenant, key=key)
-        _note_problem(source, "")
-        pulled.counts.add(counts)
+        _note_living_login(source)
     return pulled
 
 
-def _note_problem(source: AdAccount | Store, problem: str | None) -> None:
-    """Show on the credential that the platform refuses it, or no longer does; `None` leaves it as it is."""
-    if problem is not None:
-        Credential.objects.filter(pk=source.credential_id).exclude(problem=problem[:300]).update(problem=problem[:300])
+def _note_dead_login(source: AdAccount | Store, problem: str) -> None:
+    """Show on the credential that the platform refuses it, and tell somebody: nothing works until a new login."""
+    Credential.objects.filter(pk=source.credential_id).exclude(problem=problem[:300]).update(problem=problem[:300])
+    raise_alert(
+        source.tenant,
+        key=f"credential {source.credential_id}",
+        severity=Severity.CRITICAL,
+        message=f"{source}: the platform refuses the login; connect again. {problem}",
+    )
 
 
-def _pull_account(account: AdAccount, as_of: datetime, history: timedelta | None, progress: Progress) -> SyncCounts:
+def _note_living_login(source: AdAccount | Store) -> None:
+    Credential.objects.filter(pk=source.credential_id).exclude(problem="").update(problem="")
+    resolve_alert(source.tenant, key=f"credential {source.credential_id}")
+
+
+def plan_history(accounts: Iterable[AdAccount], as_of: datetime, history: timedelta) -> dict[UUID, Backfill]:
+    """Backfills of the days of `history` before `as_of`, or what an earlier one of the same days left."""
+    days = {a: (local_day(as_of - history, a.timezone), restatement_days(a, as_of)[1]) for a in accounts}
+    return backfill.plan(days, actor="sync", now=as_of)
+
+
+def _pull_account(
+    account: AdAccount,
+    as_of: datetime,
+    asked: Backfill | None,
+    progress: Progress,
+    counts: SyncCounts,
+    is_whole: bool,
+) -> None:
+    """Adds to `counts` as it goes: what was stored before a failure is accounted too."""
     client = connect_ad_account(account)
     sync_tree(account, client, as_of=as_of)
+
+    def tell(days: int) -> None:
+        progress("days", days)
+
+    if asked is not None:
+        asked.ad_account = account
+        tell(asked.days_done)
+        backfill.run(asked, client, as_of=as_of, counts=counts, progress=tell, is_whole=is_whole)
+        return
     first, last = restatement_days(account, as_of)
-    if history is not None:
-        first = local_day(as_of - history, account.timezone)
-    else:
-        first = min(first, local_day(_first_missing(account, as_of), account.timezone))
-    return sync_hours(
-        account, client, first_day=first, last_day=last, as_of=as_of, progress=lambda n: progress("days", n)
-    )
+    first = min(first, local_day(_first_missing(account, as_of), account.timezone))
+    read_days(account, client, first_day=first, last_day=last, as_of=as_of, counts=counts, progress=tell)
 
 
 def _first_missing(account: AdAccount, as_of: datetime) -> datetime:
@@ -136,14 +178,22 @@ def _first_missing(account: AdAccount, as_of: datetime) -> datetime:
     return next((hour for hour in hours_between(start, as_of) if hour not in known), as_of)
 
 
-def _pull_store(store: Store, as_of: datetime, history: timedelta | None, progress: Progress) -> SyncCounts:
+def _pull_store(
+    store: Store, as_of: datetime, history: timedelta | None, progress: Progress, counts: SyncCounts
+) -> None:
     coverage = StoreCoverage.objects.filter(store=store).first()
     since = as_of - (history or FIRST_PULL)
     if coverage is not None and (history is None or coverage.known_from <= since):
         since = coverage.known_from
-    return sync_orders(store, connect_store(store), since=since, as_of=as_of, progress=lambda n: progress("orders", n))
+
+    def tell(orders: int) -> None:
+        progress("orders", orders)
+
+    sync_orders(store, connect_store(store), since=since, as_of=as_of, counts=counts, progress=tell)
 
 
-def days_to_pull(tenant: Tenant, history: timedelta) -> int:
-    """Account days that a backfill of `history` reads, for a progress bar."""
-    return len(sources(tenant)[0]) * (history // timedelta(days=1) + 1)
+def days_to_pull(tenant: Tenant, as_of: datetime, plan: Mapping[UUID, Backfill] | None) -> int:
+    """Account days that a pull reads, for a progress bar."""
+    asked = plan or {}
+    usual = {platform: days + 1 for platform, days in settings.RESTATEMENT_DAYS.items()}
+    return sum(asked[a.pk].days if a.pk in asked else usual[a.platform] for a in sources(tenant)[0])

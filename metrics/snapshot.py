@@ -15,12 +15,13 @@ from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
+from django.db.models import Sum
 
-from accounts.hours import HOUR, hours_between
+from accounts.hours import HOUR, day_bounds, hours_between, local_day
 from accounts.models import AdSet, Store, Tenant
-from metrics.accounting import REVENUE
-from metrics.models import HourlyMetric, Order, Reward, SyncedHour
-from metrics.windows import MINIMUM_COVERAGE, WindowValues, window_bounds
+from metrics.accounting import REVENUE, Revenue, attributed_revenue
+from metrics.models import AdDay, HourlyMetric, Order, Reward, SyncedHour
+from metrics.windows import MINIMUM_COVERAGE, WindowValues, is_whole_days, window_bounds
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -44,6 +45,7 @@ class AdSetFacts:
     status: str
     daily_budget_micros: int | None
     minimum_daily_budget_micros: int | None
+    reports_hours: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,9 @@ class Snapshot:
     def window_over(self, indexes: Sequence[int], token: str, zone: str) -> WindowValues:
         """The window of several ad sets together (an account, a tenant)."""
         start, end = window_bounds(token, self.as_of, zone)
+        if any(not self._tells(self.ad_sets[i], token, zone) for i in indexes):
+            problem = f"the platform gives daily figures only: {token} has no whole days of the ad account"
+            return WindowValues(token, start, end, Decimal(0), problem=problem)
         expected = max(1, round((end - start) / HOUR)) * max(1, len(indexes))
         rows = slice(
             *np.searchsorted(np.array([hour.timestamp() for hour in self.hours]), [start.timestamp(), end.timestamp()])
@@ -115,6 +120,10 @@ class Snapshot:
             problem = f"only {coverage:.0%} of the hours of {token} are known"
             return WindowValues(token, start, end, coverage, problem=problem)
         return WindowValues(token, start, end, coverage, **self._sums(cell, expected))
+
+    @staticmethod
+    def _tells(ad_set: AdSetFacts, token: str, zone: str) -> bool:
+        return ad_set.reports_hours or (is_whole_days(token) and ad_set.zone == zone)
 
     def _sums(self, cell: Any, expected: int) -> dict[str, Any]:
         def total(name: str, known: Flags) -> int | None:
@@ -148,6 +157,10 @@ def load_snapshot(tenant: Tenant, *, as_of: datetime, lookback: timedelta = DEFA
     span = {"tenant": tenant, "hour__gte": start, "hour__lt": as_of, "ad_set__in": list(column_of)}
     conversions_known = _fill(HourlyMetric, span, SPEND_COLUMNS, "conversions", columns, row_of, column_of)
     cogs_known = _fill(Reward, span, REVENUE_COLUMNS, "cogs_micros", columns, row_of, column_of)
+    if daily := {ad_set.id: j for j, ad_set in enumerate(ad_sets) if not ad_set.reports_hours}:
+        conversions_known[:, list(daily.values())] = False
+        _fill_days(ad_sets, daily, columns, row_of)
+        _fill_revenue(attributed_revenue(tenant, start, as_of), daily, columns, cogs_known, row_of)
     return Snapshot(
         tenant.pk,
         tenant.timezone,
@@ -180,6 +193,7 @@ def _ad_sets(tenant: Tenant) -> tuple[AdSetFacts, ...]:
             row.status,
             row.daily_budget_micros,
             row.ad_account.minimum_daily_budget_micros,
+            row.ad_account.reports_hours,
         )
         for row in rows.select_related("ad_account").order_by("ad_account__platform", "external_id")
     )
@@ -205,6 +219,38 @@ def _fill(
             if name == nullable:
                 known[at] = value is not None
     return known
+
+
+def _fill_days(
+    ad_sets: Sequence[AdSetFacts], daily: dict[UUID, int], columns: dict[str, Ints], row_of: dict[datetime, int]
+) -> None:
+    """Where a platform gives daily figures only, a day's sum stands in its first hour; only whole days are read."""
+    names = ("spend_micros", "impressions", "clicks")
+    span = (local_day(min(row_of), "UTC") - timedelta(days=1), local_day(max(row_of), "UTC") + timedelta(days=1))
+    sums = (
+        AdDay.objects.filter(ad__ad_set__in=list(daily), day__range=span)
+        .values_list("ad__ad_set", "day")
+        .annotate(*[Sum(name) for name in names])
+        .order_by()
+    )
+    for ad_set, day, *values in sums:
+        j = daily[ad_set]
+        i = row_of.get(day_bounds(day, ad_sets[j].zone)[0])
+        if i is not None:
+            for name, value in zip(names, values, strict=True):
+                columns[name][i, j] = value
+
+
+def _fill_revenue(
+    revenue: Revenue, daily: dict[UUID, int], columns: dict[str, Ints], cogs_known: Flags, row_of: dict[datetime, int]
+) -> None:
+    """Ad sets without hours have no rewards: what they sold is read from the orders themselves."""
+    for (ad_set, hour), row in revenue.sums.items():
+        if ad_set in daily and hour in row_of:
+            at = row_of[hour], daily[ad_set]
+            for name in REVENUE_COLUMNS:
+                columns[name][at] = getattr(row, name)
+            cogs_known[at] = not row.cost_missing
 
 
 def _spend_known(

@@ -54,6 +54,11 @@ def window_bounds(token: str, as_of: datetime, zone: str) -> tuple[datetime, dat
     return day_bounds(today - timedelta(days=count), zone)[0], day_bounds(today, zone)[0]
 
 
+def is_whole_days(token: str) -> bool:
+    """Whether the window always consists of whole local days, as daily figures need."""
+    return token == YESTERDAY or token.endswith("d")
+
+
 @dataclass(frozen=True, slots=True)
 class WindowValues:
     """Sums of one ad set in one window; money in micros of the account's currency, `None` is unknown.

@@ -17,7 +17,7 @@ from tests.factories import House, make_house
 hypothesis_settings.register_profile("suite", deadline=None)
 hypothesis_settings.load_profile("suite")
 
-NEEDS = {"redis": "TEST_REDIS_URL", "browser": "TEST_BROWSER", "postgres": "TEST_DATABASE_URL"}
+NEEDS = {"redis": "TEST_REDIS_URL", "browser": "TEST_BROWSER", "postgres": "TEST_DATABASE_URL", "long": "LONG"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

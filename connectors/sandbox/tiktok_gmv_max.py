@@ -22,6 +22,7 @@ from connectors.sandbox.world import World
 
 LIST_AT_MOST = 100  # rows of a page of the list
 TYPES = {"PRODUCT_GMV_MAX": "PRODUCT", "LIVE_GMV_MAX": "LIVE"}
+LIST_STATUSES = ("STATUS_DELIVERY_OK", "STATUS_DISABLE", "STATUS_DELETE")  # the list knows no STATUS_ALL
 LIST_FIELDS = (*COMMON, "campaign_id", "campaign_name", "objective_type")
 REQUIRED = ("schedule_type", "store_authorized_bc_id")
 ONLY = {"deep_bid_type": "VO_MIN_ROAS", "optimization_goal": "VALUE"}
@@ -63,6 +64,8 @@ def campaigns(world: World, account: Account, params: Mapping[str, str]) -> dict
     filtering = loads(params.get("filtering", "{}"))
     if not isinstance(filtering, dict) or not isinstance(filtering.get("gmv_max_promotion_types"), list):
         raise TikTokError(40002, "filtering.gmv_max_promotion_types: Missing data for required field.")
+    if filtering.get("primary_status", LIST_STATUSES[0]) not in LIST_STATUSES:
+        raise TikTokError(40002, f"filtering.primary_status: one of {', '.join(LIST_STATUSES)}.")
     wanted = listed(params, "fields")
     unknown = [name for name in wanted or [] if name not in LIST_FIELDS]
     if unknown:

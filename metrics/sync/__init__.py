@@ -5,8 +5,8 @@ starts again without loss or doubling. `as_of` is business time: the end of the 
 """
 
 from metrics.sync.counts import SyncCounts
-from metrics.sync.hours import restatement_days, sync_hours
+from metrics.sync.hours import lock, restatement_days, sync_ad_days, sync_hours
 from metrics.sync.orders import sync_orders
 from metrics.sync.tree import sync_tree
 
-__all__ = ["SyncCounts", "restatement_days", "sync_hours", "sync_orders", "sync_tree"]
+__all__ = ["SyncCounts", "lock", "restatement_days", "sync_ad_days", "sync_hours", "sync_orders", "sync_tree"]

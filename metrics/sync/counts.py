@@ -16,12 +16,14 @@ class SyncCounts:
     """What a sync wrote: new or changed rows, and the oldest hour whose profit they concern."""
 
     hours: int = 0
+    ad_days: int = 0
     orders: int = 0
     refunds: int = 0
     oldest: datetime | None = None
 
     def add(self, other: SyncCounts) -> None:
         self.hours += other.hours
+        self.ad_days += other.ad_days
         self.orders += other.orders
         self.refunds += other.refunds
         self.concern(other.oldest)

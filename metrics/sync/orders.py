@@ -13,6 +13,7 @@ from accounts.models import Store
 from connectors.contracts import OrderRecord, StorePlatform
 from metrics.models import Order, OrderLine, Refund, StoreCoverage
 from metrics.sync.counts import Progress, SyncCounts
+from metrics.sync.refusals import storable
 
 ORDER_BATCH = 200
 ORDER_OVERLAP = timedelta(minutes=10)
@@ -25,22 +26,24 @@ def sync_orders(
     *,
     since: datetime,
     as_of: datetime,
+    counts: SyncCounts | None = None,
     progress: Progress = lambda orders: None,
 ) -> SyncCounts:
     """Read the orders that changed since the last sync (first time: since `since`), and store them.
 
     Orders whose attribution was not ready are read again for two days. The coverage moves only when all
-    pages have been stored.
+    pages have been stored. Each batch is added to `counts` as it is stored.
     """
     shop = client.shop()
     Store.objects.filter(pk=store.pk).update(name=shop.name[:120], currency=shop.currency, timezone=shop.timezone)
     coverage = StoreCoverage.objects.filter(store=store).first()
     resume = coverage is not None and coverage.known_from <= since
     start = _changed_since(store, coverage.known_to, as_of) if resume and coverage else since
-    counts = SyncCounts()
+    counts = SyncCounts() if counts is None else counts
     records = client.orders(start, as_of)
     while batch := list(islice(records, ORDER_BATCH)):
-        _store_orders(store, batch, counts)
+        with storable("orders"):
+            _store_orders(store, batch, counts)
         progress(len(batch))
     if not resume:
         StoreCoverage.objects.update_or_create(

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from connectors.contracts import AdPlatform, DeliveryStatus, Level, Platform, Target
+from connectors.contracts import AdPlatform, AdRecord, DeliveryStatus, Level, Platform, Target
 from connectors.errors import ConfigurationError, OutcomeUnknownError, RateLimitedError
 from connectors.rotation import rotate_creative
 from tests.connectors.control import Control
@@ -80,3 +81,15 @@ def test_only_ads_rotate(ads: AdPlatform, pair: tuple[Target, Target]) -> None:
     for one, other in ((pair[0], pair[0]), (pair[0], Target(Level.AD_SET, "5"))):
         with pytest.raises(ConfigurationError):
             rotate_creative(ads, outgoing=one, incoming=other)
+
+
+class Stubborn:
+    """A platform on which every ad stays enabled."""
+
+    def set_status(self, target: Target, status: DeliveryStatus) -> Any:
+        return AdRecord(target.external_id, "1", "Ad", DeliveryStatus.ACTIVE, "ACTIVE")
+
+
+def test_an_ad_that_stays_enabled_is_not_told_as_paused() -> None:
+    done = rotate_creative(Stubborn(), outgoing=Target(Level.AD, "1"), incoming=Target(Level.AD, "2"))  # type: ignore[arg-type]
+    assert done.outgoing is None and isinstance(done.problem, ConfigurationError)

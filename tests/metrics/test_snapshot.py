@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.hours import HOUR
-from accounts.models import AdSet, Store
+from accounts.models import Ad, AdSet, Store
 from accounts.money import MICROS
-from metrics.models import HourlyMetric, Order, Reward, StoreCoverage, SyncedHour
+from metrics.models import AdDay, HourlyMetric, Order, Refund, Reward, StoreCoverage, SyncedHour
 from metrics.snapshot import Snapshot, load_snapshot
 from tests.factories import AS_OF, SLOT, House, add_history, add_order, make_house
 
@@ -198,3 +198,53 @@ def test_nothing_later_than_as_of_is_loaded(lived: House) -> None:
     assert earlier.hours[-1] == AS_OF - 11 * HOUR
     assert earlier.last_order_at is not None
     assert earlier.last_order_at < AS_OF - 10 * HOUR
+
+
+class TestDailyFiguresOnly:
+    """Ad sets of a platform that tells days: what it does not tell is unknown, and what shops tell is known."""
+
+    @pytest.fixture(autouse=True)
+    def _days_only(self, everywhere: None, lived: House) -> None:
+        lived.account.reports_hours = False
+        lived.account.save()
+        HourlyMetric.objects.all().delete()
+        Reward.objects.all().delete()
+
+    def ad_day(self, house: House, day: date, spend: int) -> None:
+        shared = {"tenant": house.tenant, "ad_account": house.account, "status": "active", "seen_at": AS_OF}
+        ad, _ = Ad.objects.get_or_create(external_id="ad", name="Ad", ad_set=house.ad_sets[0], defaults=shared)
+        AdDay.objects.create(
+            tenant=house.tenant, ad=ad, day=day, spend_micros=spend * MICROS, impressions=9, clicks=3, known_at=AS_OF
+        )
+
+    def test_orders_are_counted_and_conversions_are_unknown(self, lived: House) -> None:
+        self.ad_day(lived, date(2026, 11, 19), 48)
+        snapshot = load(lived)
+        names = ("spend", "orders", "revenue", "roas")
+        assert [value(snapshot, name, "yesterday") for name in names] == [48, 6, 288, 6]
+        assert value(snapshot, "conversions", "yesterday") is None
+
+    def test_refunds_and_costs_count_too(self, lived: House) -> None:
+        order = Order.objects.filter(ordered_at__date=date(2026, 11, 19)).order_by("ordered_at")[3]
+        at = order.ordered_at
+        Refund.objects.create(tenant=lived.tenant, order=order, external_id="r", refunded_at=at, amount_micros=MICROS)
+        snapshot = load(lived)
+        assert value(snapshot, "revenue", "yesterday") == 287
+
+    def test_without_the_days_of_orders_nothing_is_claimed(self, lived: House) -> None:
+        StoreCoverage.objects.all().delete()
+        assert value(load(lived), "revenue", "yesterday") is None
+
+    def test_days_of_another_calendar_are_not_cut(self, lived: House) -> None:
+        window = load(lived).window_over([0], "yesterday", "Asia/Tokyo")
+        assert "daily figures only" in window.problem
+
+    def test_only_the_days_of_the_snapshot_are_read(self, lived: House) -> None:
+        for day in (date(2026, 11, 18), date(2025, 11, 18), date(2026, 11, 23)):
+            self.ad_day(lived, day, 48)
+        with CaptureQueriesContext(connection) as queries:
+            load(lived)
+        (of_days,) = (q["sql"] for q in queries.captured_queries if "metrics_adday" in q["sql"])
+        with connection.cursor() as cursor:
+            cursor.execute(of_days)
+            assert len(cursor.fetchall()) == 1

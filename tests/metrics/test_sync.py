@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from accounts.hours import HOUR, day_bounds
 from accounts.models import Ad, AdAccount, AdSet, Alert, Campaign, Store, Tenant
 from connectors.connections import connect_ad_account, connect_store
 from connectors.contracts import HourRecord, OrderRecord
+from connectors.errors import TransientError
+from metrics.facts import hours_as_known
 from metrics.models import HourlyMetric, HourlyMetricRevision, Order, OrderLine, Refund, StoreCoverage, SyncedHour
 from metrics.pull import pull
 from metrics.snapshot import load_snapshot
 from metrics.sync import sync_hours, sync_orders, sync_tree
-from metrics.sync.hours import FIGURES
 from metrics.sync.orders import ORDER_OVERLAP
 from tests.connectors.sandbox.visitor import Visitor
 from tests.factories import AS_OF, House
@@ -100,6 +101,18 @@ def test_the_tree_is_the_one_on_the_platform(box: Visitor, merchant: Tenant) -> 
     held_groups = AdSet.objects.filter(ad_account__platform="tiktok").values_list("external_id", "name")
     assert set(held_groups) == {(g["adgroup_id"], g["adgroup_name"]) for g in groups}
     assert account().minimum_daily_budget_micros == 1_000_000
+
+
+def test_a_family_that_is_not_listed_at_all_is_left_as_it_was(box: Visitor, merchant: Tenant) -> None:
+    """The login may have lost the right to read it: what it may still spend must go on counting."""
+    of_meta = account()
+    sync_tree(of_meta, connect_ad_account(of_meta), as_of=AS_OF)
+    first, second = AdSet.objects.filter(ad_account=of_meta).order_by("external_id")[:2]
+    AdSet.objects.filter(pk=first.pk).update(external_id="1", family="smart_plus")
+    AdSet.objects.filter(pk=second.pk).update(external_id="2")
+    sync_tree(of_meta, connect_ad_account(of_meta), as_of=AS_OF + HOUR)
+    assert AdSet.objects.get(external_id="1").status == "active"
+    assert AdSet.objects.get(external_id="2").status == "removed"
 
 
 def test_what_the_platform_no_longer_lists_is_marked_removed_and_kept(box: Visitor, merchant: Tenant) -> None:
@@ -193,16 +206,14 @@ def test_a_restatement_updates_the_hour_and_keeps_what_was_known_before(box: Vis
     moved = [row for row in HourlyMetric.objects.filter(pk__in=rows) if row.conversions != rows[row.pk].conversions]
     assert moved
     for row in moved:
-        history = HourlyMetricRevision.objects.filter(ad_set=row.ad_set_id, hour=row.hour).order_by("known_at")
-        assert list(history.values_list("known_at", "conversions")) == [
-            (AS_OF, rows[row.pk].conversions),
-            (later, row.conversions),
-        ]
+        history = HourlyMetricRevision.objects.filter(ad_set=row.ad_set_id, hour=row.hour)
+        assert list(history.values_list("known_at", "conversions")) == [(AS_OF, rows[row.pk].conversions)]
+        assert row.known_at == later
+    known = hours_as_known(AS_OF, ad_set__ad_account__platform="tiktok")
+    assert {key: row["conversions"] for key, row in known.items()} == {
+        (row.ad_set_id, row.hour): row.conversions for row in rows.values()
+    }
     assert held_hours("meta") == delivered(served.meta_hours(box, FIRST, date(2026, 11, 21)))
-    figures = HourlyMetricRevision.objects.order_by("ad_set", "hour", "known_at").values_list(
-        "ad_set", "hour", *FIGURES
-    )
-    assert all(one != following for one, following in pairwise(figures)), "a revision that changed nothing"
 
 
 def test_the_newest_hours_and_orders_arrive_with_the_next_slot(box: Visitor, merchant: Tenant) -> None:
@@ -422,6 +433,62 @@ def test_a_source_that_fails_half_way_keeps_what_it_stored_and_is_completed_late
     box.send("DELETE", "/_control/faults")
     pull(merchant, as_of=AS_OF, history=HISTORY)
     assert held_hours("meta") == delivered(served.meta_hours(box, FIRST, TODAY))
+
+
+def test_a_dead_login_is_shown_on_the_credential_and_told_once_until_it_lives_again(
+    box: Visitor, merchant: Tenant
+) -> None:
+    box.control("faults", fault="expired_token", platform="meta", count=50)
+    for _ in range(2):
+        pull(merchant, as_of=AS_OF, history=timedelta(days=1))
+    credential = account().credential
+    alert = Alert.objects.get()
+    assert (alert.key, alert.severity, alert.count) == (f"credential {credential.pk}", "critical", 2)
+    assert "connect again" in alert.message and credential.problem
+    box.send("DELETE", "/_control/faults")
+    pull(merchant, as_of=AS_OF, history=timedelta(days=1))
+    alert.refresh_from_db()
+    credential.refresh_from_db()
+    assert alert.resolved_at is not None and credential.problem == ""
+
+
+def test_a_value_that_cannot_be_kept_is_one_problem_of_its_source(
+    box: Visitor, merchant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.meta.client.MetaAds.hours", absurd)
+    (problem,) = pull(merchant, as_of=AS_OF, history=timedelta(days=1)).problems
+    assert "cannot be stored" in problem and "\n" not in problem
+    assert held_hours("meta") == {} and held_hours("tiktok") and Order.objects.exists()
+
+
+def absurd(client: Any, first_day: date, last_day: date) -> Iterator[HourRecord]:
+    for ad_set in client.ad_sets():
+        yield HourRecord(ad_set.external_id, AS_OF - HOUR, 10**17, 1, 1, None, None)
+
+
+def test_what_was_stored_before_a_source_failed_is_accounted(
+    box: Visitor, merchant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store.objects.update(is_active=False)
+    AdAccount.objects.filter(platform="tiktok").update(is_active=False)
+
+    def away(*days: object) -> None:
+        raise TransientError("away")
+
+    monkeypatch.setattr("connectors.meta.client.MetaAds.ad_days", away)
+    pulled = pull(merchant, as_of=AS_OF, history=HISTORY)
+    assert pulled.problems
+    stored = HourlyMetric.objects.order_by("hour").values_list("hour", flat=True)
+    assert pulled.lookback(AS_OF, HOUR) == AS_OF - stored[0] > 24 * HOUR
+
+
+def test_a_tenant_whose_login_is_dead_does_not_hold_up_the_sync_of_another(
+    box: Visitor, merchant: Tenant, house: House
+) -> None:
+    with pytest.raises(CommandError, match=f"^{house.tenant.slug}: "):
+        call_command("sync", days=1, slot=(AS_OF - HOUR).isoformat())
+    assert held_hours("meta") and held_hours("tiktok")
+    assert not SyncedHour.objects.filter(ad_account=house.account).exists()
 
 
 def test_inactive_sources_are_left_alone(box: Visitor, merchant: Tenant) -> None:
