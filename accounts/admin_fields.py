@@ -28,13 +28,14 @@ _CURRENCY_PATHS = (
     "currency",
     "ad_account.currency",
     "ad_set.ad_account.currency",
+    "ad.ad_account.currency",
     "store.currency",
     "order.currency",
     "action.currency",
     "tenant.currency",
 )
 # Millionths that people read as a factor, such as a ROAS of 0.8, and not as a percentage.
-FACTORS = ("freeze_roas_ppm", "lambda_ppm", "lambda_spend_ppm", "lagrange_step_ppm")
+FACTORS = ("freeze_roas_ppm", "lambda_ppm", "lambda_spend_ppm", "lagrange_step_ppm", "target_roas_ppm")
 
 
 def currency_of(row: Any) -> str:

@@ -11,9 +11,15 @@ from accounts.encryption import new_key
 
 ROOT = Path(__file__).resolve().parent.parent
 SANDBOX = "http://127.0.0.1:9400"
-DEMO_LINES = "".join(
-    f"{name}={SANDBOX}\n" for name in ("META_BASE_URL", "TIKTOK_BASE_URL", "SHOPIFY_BASE_URL", "TIKTOK_SHOP_BASE_URL")
+PLACES = (
+    "META_BASE_URL",
+    "META_DIALOG_URL",
+    "TIKTOK_BASE_URL",
+    "TIKTOK_DIALOG_URL",
+    "SHOPIFY_BASE_URL",
+    "TIKTOK_SHOP_BASE_URL",
 )
+DEMO_LINES = "".join(f"{name}={SANDBOX}\n" for name in PLACES) + "META_RATE_SCORE=9000\nTIKTOK_QPS=50\n"
 
 
 def content(*, is_demo: bool) -> str:

@@ -32,10 +32,13 @@ from accounts.scoping import tenant_scope
 from automation.models import Limits, PolicyRun
 from automation.onboarding import Access, onboard
 from config import schedules
+from config.bootstrap import PLACES
 from connectors.contracts import Platform
 from metrics.accounting import account_slot
+from metrics.backfill import finish
+from metrics.models import Backfill
 from metrics.progress import progress_bar
-from metrics.pull import days_to_pull, pull
+from metrics.pull import days_to_pull, plan_history, pull, sources
 from rules.models import AutomationMode, Rule
 
 STATE = settings.VAR_DIR / "demo"
@@ -44,7 +47,7 @@ HISTORY = timedelta(days=30)
 SLUG = "demo"
 START_TIMEOUT = 60
 STOP_TIMEOUT = 20
-BASE_URLS = ("META_BASE_URL", "TIKTOK_BASE_URL", "SHOPIFY_BASE_URL", "TIKTOK_SHOP_BASE_URL")
+RATES = {"META_RATE_SCORE": 9000, "TIKTOK_QPS": 50}  # what the sandbox lets through
 
 
 class DemoError(Exception):
@@ -94,11 +97,17 @@ def prepare_database() -> None:
     schedules.apply(schedules.DEMO_SCHEDULES)
 
 
-def point_at(url: str) -> None:
-    """Let this process and its children take the sandbox for all platforms."""
-    for name in BASE_URLS:
-        setattr(settings, name, url)
-        os.environ[name] = url
+def point_at(box: Sandbox) -> None:
+    """Let this process and its children take the sandbox for all platforms, its pages and its apps included."""
+    values: dict[str, Any] = dict.fromkeys(PLACES, box.url) | RATES
+    given = box.credentials()
+    for platform in settings.LOGIN_APPS:
+        app = {name: given[platform][name] for name in ("app_id", "app_secret")}
+        settings.LOGIN_APPS[platform] = app
+        os.environ |= {f"{platform}_{name}".upper(): value for name, value in app.items()}
+    for name, value in values.items():
+        setattr(settings, name, value)
+        os.environ[name] = str(value)
 
 
 @contextmanager
@@ -207,13 +216,19 @@ def connect(box: Sandbox) -> Tenant:
 
 def load_history(tenant: Tenant, as_of: datetime) -> None:
     """30 days through the connectors, then limits that fit the budgets found."""
-    with progress_bar("Pulling 30 days", days_to_pull(tenant, HISTORY)) as advance:
+    plan = plan_history(sources(tenant)[0], as_of, HISTORY)
+    with progress_bar("Pulling 30 days", days_to_pull(tenant, as_of, plan)) as advance:
         pulled = pull(
-            tenant, as_of=as_of, history=HISTORY, progress=lambda what, count: advance(count if what == "days" else 0)
+            tenant,
+            as_of=as_of,
+            history=HISTORY,
+            plan=plan,
+            progress=lambda what, count: advance(count if what == "days" else 0),
         )
     if pulled.problems:
         raise DemoError("; ".join(pulled.problems))
     account_slot(tenant, as_of=as_of, lookback=HISTORY)
+    finish(Backfill.objects.filter(pk__in=[asked.pk for asked in plan.values()]))
     _fit_limits(tenant)
 
 

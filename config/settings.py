@@ -216,10 +216,10 @@ SINGLE_TENANT = {
     )
 }
 
-# The apps through which staff connect ad accounts: platform to (app id, app secret).
+# The apps through which staff connect ad accounts. By name, so that Django's error pages redact the secrets.
 LOGIN_APPS = {
-    "meta": (SINGLE_TENANT["META_APP_ID"], SINGLE_TENANT["META_APP_SECRET"]),
-    "tiktok": (SINGLE_TENANT["TIKTOK_APP_ID"], SINGLE_TENANT["TIKTOK_APP_SECRET"]),
+    platform: {"app_id": SINGLE_TENANT[f"{prefix}_APP_ID"], "app_secret": SINGLE_TENANT[f"{prefix}_APP_SECRET"]}
+    for platform, prefix in (("meta", "META"), ("tiktok", "TIKTOK"))
 }
 
 # --- Dispatch deadlines, seconds of wall time: send < request < lease < queue timeout ----------------

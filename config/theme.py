@@ -79,6 +79,7 @@ NAVIGATION: list[dict[str, Any]] = [
             _rows("Ad sets", "ads_click", "accounts_adset"),
             _rows("Campaigns", "campaign", "accounts_campaign"),
             _rows("Ads", "image", "accounts_ad"),
+            _rows("Creatives", "palette", "accounts_creative"),
             _rows("Ad accounts", "account_balance_wallet", "accounts_adaccount"),
             _rows("Stores", "storefront", "accounts_store"),
             _rows("Credentials", "key", "accounts_credential"),
@@ -93,6 +94,9 @@ NAVIGATION: list[dict[str, Any]] = [
         "separator": True,
         "collapsible": True,
         "items": [
+            _rows("Past days", "manage_history", "metrics_backfill"),
+            _rows("Ad days", "calendar_today", "metrics_adday"),
+            _rows("Ad day purchases", "shopping_cart", "metrics_addaypurchases"),
             _rows("Metric revisions", "history", "metrics_hourlymetricrevision"),
             _rows("Synced hours", "sync", "metrics_syncedhour"),
             _rows("Store coverage", "event_available", "metrics_storecoverage"),

@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/connect/", include("connectors.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api")),
 ]

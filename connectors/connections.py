@@ -49,7 +49,8 @@ def login_app(platform: Platform, app: tuple[str, str] = ("", "")) -> LoginApp:
     Raises `ConfigurationError` when none is set up.
     """
     prefix = platform.upper()
-    app_id, app_secret = app if all(app) else settings.LOGIN_APPS.get(str(platform), ("", ""))
+    known = settings.LOGIN_APPS.get(str(platform), {})
+    app_id, app_secret = app if all(app) else (known.get("app_id", ""), known.get("app_secret", ""))
     if not app_id or not app_secret:
         raise ConfigurationError(f"{platform}: set {prefix}_APP_ID and {prefix}_APP_SECRET", platform=platform)
     return LoginApp(

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from accounts.admin_base import ScopedAdmin, ScopedForm, badge
 from accounts.admin_fields import SecretField, money
+from accounts.hours import HOUR
+from accounts.login_states import LoginState, login_state
 from accounts.models import AdAccount, Credential, RolloutStage, Store
+from accounts.models.ad_tree import AD_PLATFORMS
+from accounts.money import money_text
 
 SECRETS = ("app_secret", "access_token", "refresh_token")
+LOGIN_PLATFORMS = [platform for platform, _ in AD_PLATFORMS]
+LOGIN_COLOURS: dict[str, str] = {
+    LoginState.CONNECTED: "success",
+    LoginState.ENDING: "warning",
+    LoginState.NEEDED: "danger",
+    LoginState.DISCONNECTED: "default",
+}
 PLATFORM_COLOURS = {"meta": "info", "tiktok": "default", "shopify": "success", "tiktok_shop": "default"}
 STAGE_COLOURS: dict[str, str] = {
     RolloutStage.SHADOW: "default",
@@ -22,6 +37,43 @@ STAGE_COLOURS: dict[str, str] = {
     RolloutStage.EXPAND: "success",
 }
 platform = badge("platform", PLATFORM_COLOURS)
+
+
+def state_of(credential: Credential, *, has_token: bool) -> LoginState:
+    return login_state(
+        has_token=has_token, expires_at=credential.expires_at, problem=credential.problem, now=timezone.now()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPanel:
+    """How a connection stands and what can be done about it, on top of its page; an empty link leads nowhere."""
+
+    state: LoginState
+    told: str
+    may_change: bool
+    again: str
+    disconnect: str
+    choose: str = ""
+    past_days: str = ""
+    is_unused: bool = False
+
+    @property
+    def colour(self) -> str:
+        return LOGIN_COLOURS[self.state]
+
+
+def told_of(credential: Credential, state: LoginState) -> str:
+    """The state in a sentence, with the platform's own words where it refused."""
+    if state is LoginState.DISCONNECTED:
+        return "No token is stored: connect it again, or leave it as history."
+    if credential.problem:
+        return credential.problem
+    if credential.expires_at is None:
+        return "The login lasts until somebody ends it."
+    verb = "expired" if state is LoginState.NEEDED else "lasts until"
+    renewed = ", and is renewed before" if state is LoginState.CONNECTED else ""
+    return f"The login {verb} {credential.expires_at:%Y-%m-%d %H:%M} UTC{renewed}."
 
 
 class CredentialForm(ScopedForm):
@@ -42,12 +94,14 @@ class CredentialForm(ScopedForm):
 @admin.register(Credential)
 class CredentialAdmin(ScopedAdmin):
     form = CredentialForm
-    list_display = ("label", platform, "app_id", "stored", "expires_at", "problem")
+    list_display = ("label", platform, "login", "app_id", "stored", "expires_at", "problem")
+    list_before_template: Any = "bursar/connect/buttons.html"
+    change_form_outer_before_template: Any = "bursar/connect/state.html"
     list_filter = (("platform", ChoicesDropdownFilter),)
     search_fields = ("label", "app_id")
     search_help_text = "Search by label or app id"
     readonly_fields = ("stored", "problem")
-    empty_hint = "Add the app and the token that open a platform, then a store or an ad account that uses them."
+    empty_hint = "Press Connect Meta or Connect TikTok; for other platforms, add what opens them here."
     may_delete = True
     fieldsets = (
         (None, {"fields": ("platform", "label", "app_id", "expires_at")}),
@@ -67,6 +121,37 @@ class CredentialAdmin(ScopedAdmin):
             return fieldsets
         return [(t, {**o, "fields": [f for f in o["fields"] if not str(f).startswith("new_")]}) for t, o in fieldsets]
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A login is ended on its platform before it is forgotten here: disconnect or remove it first."""
+        is_living = obj is not None and obj.platform in LOGIN_PLATFORMS and getattr(obj, "has_access_token", True)
+        return not is_living and super().has_delete_permission(request, obj)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        row = context.get("original")
+        if row is not None and row.platform in LOGIN_PLATFORMS:
+            context["login"] = self._panel(request, row)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _panel(self, request: HttpRequest, row: Any) -> LoginPanel:
+        state, is_unused = state_of(row, has_token=row.has_access_token), not row.ad_accounts.exists()
+        told = told_of(row, state)
+        if is_unused and state is not LoginState.DISCONNECTED:
+            told += " No ad account uses it yet: choose the ones to connect."
+        return LoginPanel(
+            state=state,
+            told=told,
+            may_change=self.has_change_permission(request, row),
+            again=reverse("connect:again", args=[row.pk]),
+            disconnect=reverse("connect:disconnect_credential", args=[row.pk]),
+            choose=reverse("connect:choose", args=[row.pk]),
+            is_unused=is_unused and not row.stores.exists(),
+        )
+
+    @display(description="Login", label=LOGIN_COLOURS)
+    def login(self, row: Any) -> Any:
+        state = state_of(row, has_token=row.has_access_token)
+        return state.value, state.label
+
     @display(description="Secrets stored")
     def stored(self, row: Any) -> str:
         names = [name.replace("_", " ") for name in SECRETS if getattr(row, f"has_{name}", False)]
@@ -84,18 +169,107 @@ class StoreAdmin(ScopedAdmin):
     empty_hint = "Connect the shop that brings revenue: first its credential, then the store."
 
 
+@display(description="Spent of cap", ordering="spent_micros")
+def spent_of_cap(account: AdAccount) -> str:
+    """What the account has spent in its life, and the platform's own cap on that."""
+    spent = money_text(account.spent_micros, account.currency)
+    return f"{spent} of {money_text(account.spend_cap_micros, account.currency)}" if account.spend_cap_micros else spent
+
+
 @admin.register(AdAccount)
 class AdAccountAdmin(ScopedAdmin):
     parent = "credential"
-    list_display = ("name", platform, "external_id", "currency", badge("rollout_stage", STAGE_COLOURS), "is_active")
-    list_filter = (("platform", ChoicesDropdownFilter), ("rollout_stage", ChoicesDropdownFilter), "is_active")
+    list_display = (
+        "name",
+        platform,
+        "login",
+        "status",
+        "stage",
+        "autopilot",
+        spent_of_cap,
+        "figures",
+        "last_sync",
+    )
+    list_before_template: Any = "bursar/connect/buttons.html"
+    change_form_outer_before_template: Any = "bursar/connect/state.html"
+    list_filter = (
+        ("platform", ChoicesDropdownFilter),
+        ("rollout_stage", ChoicesDropdownFilter),
+        "autopilot",
+        "is_active",
+    )
     search_fields = ("name", "external_id")
     search_help_text = "Search by name or platform id"
     autocomplete_fields = ("credential",)
-    readonly_fields = (money("minimum_daily_budget_micros"), "platform_status")
-    empty_hint = "Connect an ad account: first its credential, then the account. In shadow it writes nothing."
+    readonly_fields = (
+        "platform_status",
+        money("minimum_daily_budget_micros"),
+        money("spend_cap_micros"),
+        money("spent_micros"),
+        "reports_hours",
+        "last_sync",
+    )
+    empty_hint = "Press Connect Meta or Connect TikTok and choose ad accounts. In shadow nothing is changed there."
     fieldsets = (
         (None, {"fields": ("platform", "external_id", "name", "currency", "timezone", "credential")}),
-        ("Automation", {"fields": ("rollout_stage", "is_active")}),
+        ("Automation", {"fields": ("rollout_stage", "autopilot", "is_active")}),
         ("As the platform says", {"fields": readonly_fields}),
     )
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[AdAccount]:
+        """With its credential's state, never with a secret, and the newest hour that was read."""
+        rows: models.QuerySet[AdAccount] = super().get_queryset(request)
+        synced: Any = AdAccount._meta.get_field("synced_hours").related_model
+        hours = synced.objects.filter(ad_account=models.OuterRef("pk"))
+        return (
+            rows.select_related("credential", "tenant")
+            .defer(*(f"credential__{name}" for name in SECRETS))
+            .annotate(
+                has_access_token=models.Q(credential__access_token__isnull=False),
+                newest_hour=models.Subquery(hours.order_by("-hour").values("hour")[:1]),
+            )
+        )
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        row = context.get("original")
+        if row is not None:
+            context["login"] = self._panel(request, row)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _panel(self, request: HttpRequest, row: Any) -> LoginPanel:
+        state = state_of(row.credential, has_token=row.has_access_token)
+        works = state in (LoginState.CONNECTED, LoginState.ENDING)
+        choose = reverse("connect:choose", args=[row.credential_id]) if works and not row.is_active else ""
+        return LoginPanel(
+            state=state,
+            told=told_of(row.credential, state) + ("" if row.is_active else " The ad account is switched off."),
+            may_change=self.has_change_permission(request, row),
+            again="" if choose else reverse("connect:again", args=[row.credential_id]),
+            disconnect=reverse("connect:disconnect_account", args=[row.pk]),
+            choose=choose,
+            past_days=f"{reverse('admin:metrics_backfill_add')}?ad_account={row.pk}" if works and row.is_active else "",
+        )
+
+    @display(description="Login", label=LOGIN_COLOURS)
+    def login(self, row: Any) -> Any:
+        state = state_of(row.credential, has_token=row.has_access_token)
+        if not row.is_active and state is not LoginState.DISCONNECTED:
+            return LoginState.DISCONNECTED.value, "Switched off"
+        return state.value, state.label
+
+    @display(description="Status", ordering="platform_status")
+    def status(self, row: AdAccount) -> str:
+        return row.platform_status or "–"
+
+    @display(description="Stage", ordering="rollout_stage", label=STAGE_COLOURS)
+    def stage(self, row: AdAccount) -> Any:
+        return row.rollout_stage, RolloutStage(row.rollout_stage).label.partition(":")[0]
+
+    @display(description="Figures", ordering="reports_hours", label={"days": "warning", "hours": "default"})
+    def figures(self, row: AdAccount) -> Any:
+        return ("hours", "Hourly") if row.reports_hours else ("days", "Daily figures only")
+
+    @display(description="Read to (UTC)", ordering="newest_hour")
+    def last_sync(self, row: Any) -> datetime | None:
+        hour: datetime | None = row.newest_hour
+        return hour + HOUR if hour else None

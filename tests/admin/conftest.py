@@ -12,10 +12,10 @@ from django.test import Client
 
 from accounts.alerts import raise_alert
 from accounts.api_keys import create_key
-from accounts.models import Ad, IdempotentRequest, User
+from accounts.models import Ad, Creative, IdempotentRequest, User
 from accounts.scoping import all_tenants
 from automation.models import Action, Approval, PolicyRun, ProposalRecord, Verdict
-from metrics.models import HourlyMetricRevision, OrderLine, ProductCost, Refund
+from metrics.models import AdDay, AdDayPurchases, Backfill, HourlyMetricRevision, OrderLine, ProductCost, Refund
 from rules.presets import enable_preset
 from tests.factories import AS_OF, SLOT, House, add_history, add_order, awaiting, make_house
 
@@ -33,14 +33,29 @@ def fill(house: House) -> Action:
             type(row).objects.filter(pk=row.pk).update(name=f"{slug} {row.name}")
             row.refresh_from_db()
         type(house.campaign).objects.filter(pk=house.campaign.pk).update(name=f"{slug} campaign")
-        Ad.objects.create(
+        creative = Creative.objects.create(
+            tenant=tenant,
+            ad_account=house.account,
+            external_id=f"{slug}-creative",
+            name=f"{slug} creative",
+            title=f"{slug} title",
+            seen_at=AS_OF,
+        )
+        ad = Ad.objects.create(
             tenant=tenant,
             ad_account=house.account,
             ad_set=ad_set,
+            creative=creative,
             external_id=f"{slug}-ad",
             name=f"{slug} ad",
             status="active",
             seen_at=AS_OF,
+        )
+        day = SLOT.date()
+        AdDay.objects.create(tenant=tenant, ad=ad, day=day, spend_micros=1, impressions=1, clicks=1, known_at=AS_OF)
+        AdDayPurchases.objects.create(tenant=tenant, ad=ad, day=day, window="7d_click", count=1, known_at=AS_OF)
+        Backfill.objects.create(
+            tenant=tenant, ad_account=house.account, first_day=day, last_day=day, next_day=day, asked_by=f"owner-{slug}"
         )
         order = add_order(house, ad_set, at=AS_OF - timedelta(hours=2), total_micros=50_000_000)
         type(order).objects.filter(pk=order.pk).update(external_id=f"{slug}-order")

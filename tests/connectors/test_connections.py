@@ -94,9 +94,12 @@ def test_an_account_that_is_held_is_not_asked(account: AdAccount, platform: Plat
 
 @BOTH
 def test_the_login_app_comes_from_the_settings(settings: Any, platform: Platform) -> None:
-    settings.LOGIN_APPS = {"meta": ("12", "s3cr3t-of-meta"), "tiktok": ("34", "s3cr3t-of-tiktok")}
+    settings.LOGIN_APPS = {
+        "meta": {"app_id": "12", "app_secret": "s3cr3t-of-meta"},
+        "tiktok": {"app_id": "34", "app_secret": "s3cr3t-of-tiktok"},
+    }
     app = login_app(platform)
-    assert (app.platform, app.app_id) == (platform, settings.LOGIN_APPS[platform][0])
+    assert (app.platform, app.app_id) == (platform, settings.LOGIN_APPS[platform]["app_id"])
     assert app.dialog_url.startswith("https://")
     assert "s3cr3t" not in repr(app)
     assert login_provider(app).consent_url(redirect_uri="https://x/", state="s").startswith(app.dialog_url)
@@ -107,7 +110,7 @@ def test_the_login_app_comes_from_the_settings(settings: Any, platform: Platform
 def test_a_login_app_that_is_not_set_up_is_told_in_one_line(settings: Any, platform: Platform, missing: int) -> None:
     pair = ["12", "s3cr3t-of-an-app"]
     pair[missing] = ""
-    settings.LOGIN_APPS = {platform: tuple(pair)}
+    settings.LOGIN_APPS = {platform: dict(zip(("app_id", "app_secret"), pair, strict=True))}
     with pytest.raises(ConfigurationError, match=f"set {platform.upper()}_APP_ID and {platform.upper()}_APP_SECRET"):
         login_app(platform)
 
