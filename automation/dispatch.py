@@ -11,6 +11,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
@@ -177,6 +178,7 @@ def _send(action: Action, connect: Connect) -> Action:
     """Steps B to H, for the worker that holds the claim."""
     try:
         client = connect(action.ad_set.ad_account)
+        client.guard_writes(partial(_may_still_send, action))
         held = client.read(target_of(action))
     except ConnectorError as error:
         return _not_sent(action, f"the platform could not be read: {error}")
@@ -190,13 +192,11 @@ def _send(action: Action, connect: Connect) -> Action:
             f"the platform holds {value_text(current)}, expected {value_text(action.base)}",
             next_step="Look at who changed it; propose again from the new value.",
         )
-    if not _may_still_send(action):
-        return _not_sent(action, "stopped, or too late, just before sending")
     return _write(action, client)
 
 
 def _may_still_send(action: Action) -> bool:
-    """The last look before the write: the switch, our own token, the deadline."""
+    """The last look, when the request is about to leave: the switch, our own token, the deadline."""
     if stop_reason(action.tenant_id):
         return False
     mine = Action.objects.filter(pk=action.pk, state=State.DISPATCHING, attempt_token=action.attempt_token)

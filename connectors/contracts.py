@@ -6,7 +6,7 @@ Records are frozen and already normalised: money in integer micros, times in awa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -283,6 +283,10 @@ class AdPlatform(Protocol):
 
     def read(self, target: Target) -> Held:
         """The object as the platform holds it now (never cached)."""
+        ...
+
+    def guard_writes(self, may_write: Callable[[], bool]) -> None:
+        """Ask this at the last moment before a write leaves; when it says no, nothing is sent: `NotSentError`."""
         ...
 
     def set_daily_budget(self, target: Target, budget_micros: int) -> Held: ...

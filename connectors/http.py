@@ -64,11 +64,12 @@ class Transport:
     """HTTP to one platform with one credential.
 
     `base_url` is scheme, host and port; `headers` go with every request; `secrets`, and what a request carries
-    under the name of a secret, are blotted out of whatever comes back; `host_header` replaces the Host; while a
-    file stands at `stop_file`, nothing is written. `patience` (seconds) bounds the tries of one read, its turn
-    at the `pace` and the longest wait asked for that it grants. A *judge* turns a `Reply` into its payload or
-    raises one of `connectors.errors`. Of a reply, `usage` tells the percentage of the platform's limit that is
-    used up, and `wait` how many seconds *everybody* has to stay away after a throttle; both may say `None`.
+    under the name of a secret, are blotted out of whatever comes back; `host_header` replaces the Host. While a
+    file stands at `stop_file`, or when `may_write`, asked at the last moment, says no, nothing is written.
+    `patience` (seconds) bounds the tries of one read, its turn at the `pace` and the longest wait asked for that
+    it grants. A *judge* turns a `Reply` into its payload or raises one of `connectors.errors`. Of a reply, `usage`
+    tells the percentage of the platform's limit that is used up, and `wait` how many seconds *everybody* has to
+    stay away after a throttle; both may say `None`.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Transport:
         self.platform = platform
         self._blot = blotter(secrets)
         self._stop_file = stop_file
+        self.may_write: Callable[[], bool] = lambda: True
         self._pace: Pace = pace or Unpaced()
         self._usage, self._wait = usage, wait
         self._attempts = read_attempts
@@ -157,6 +159,10 @@ class Transport:
             self._take_turn(self._pace.write_cost, WRITE_PATIENCE, urgent=True)
             if _stands(self._stop_file):
                 raise NotSentError(f"{self.platform}: stopped by file, nothing was sent", platform=self.platform)
+            if not self.may_write():
+                raise NotSentError(
+                    f"{self.platform}: stopped, or too late, just before sending", platform=self.platform
+                )
             trace = {"trace": deadline.trace}
             request = self._request(self._writes, method, path, params=params, json=json, data=data, extensions=trace)
             answer = self._exchange(self._writes, request, deadline.moment, blot)

@@ -138,6 +138,9 @@ class MetaAds:
                 held.append(self._held(target, source))
         return held
 
+    def guard_writes(self, may_write: Callable[[], bool]) -> None:
+        self._transport.may_write = may_write
+
     def set_daily_budget(self, target: Target, budget_micros: int) -> Held:
         return self._written(target, {"daily_budget": self._budget(target, budget_micros)})
 

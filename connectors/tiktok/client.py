@@ -121,6 +121,9 @@ class TikTokAds:
     def read(self, target: Target) -> Held:
         return _held(target, self._tree.found(target))
 
+    def guard_writes(self, may_write: Callable[[], bool]) -> None:
+        self._transport.may_write = may_write
+
     def set_daily_budget(self, target: Target, budget_micros: int) -> Held:
         return self._set_budget(target, budget_micros, "daily_budget_micros")
 

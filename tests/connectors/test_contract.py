@@ -341,3 +341,19 @@ def test_there_is_one_call_that_writes_per_platform(platform: Platform) -> None:
     assert ads.count("transport.write(") == 1
     assert sources["login.py"].count("transport.write(") <= 1
     assert not [name for name, source in sources.items() if "import httpx" in source]
+
+
+def test_what_guards_writes_is_asked_at_the_last_moment_and_its_no_is_final(
+    sandbox: Control, ads: AdPlatform, ad_set: AdSetRecord
+) -> None:
+    asked: list[str] = []
+
+    def stopped() -> bool:
+        asked.append("asked")
+        return False
+
+    ads.guard_writes(stopped)
+    with sandbox.written() as rows, pytest.raises(NotSentError):
+        ads.set_daily_budget(ad_set.target, raised_by(1, ad_set))
+    assert (asked, rows) == (["asked"], [])
+    assert ads.read(ad_set.target) == ad_set
