@@ -15,7 +15,7 @@ from django.db.models import Q
 from accounts.hours import HOUR, hour_of
 from accounts.models import Ad, AdSet, Tenant
 from metrics.attribution import AdIndex, Touch, attribute
-from metrics.facts import REWARDS, Row, merge
+from metrics.facts import REWARDS, Row, add, merge
 from metrics.models import HourlyMetric, Order, OrderLine, ProductCost, Refund, Reward
 from metrics.rewards import Earned, profit_micros, reward_micros, unit_cost_on
 
@@ -126,15 +126,18 @@ def add_costs(tenant: Tenant, found: Revenue, order_ids: Iterable[object]) -> No
 def store_rewards(tenant: Tenant, *, start: datetime, as_of: datetime, end: datetime | None = None) -> int:
     """Compute the reward of each (ad set, closed hour) in `[start, end)` again; returns how many changed.
 
-    `end` is `as_of` if it is not given.
-    Ad sets whose account has another currency than the orders get no reward: there is no rate to convert.
-    Nor do those of accounts that report no hours: what they spent in one is unknown.
+    `end` is `as_of` if it is not given. Ad sets whose account has another currency than the orders get no
+    reward: there is no rate to convert. Nor do those of accounts that report no hours: what they spent in one is
+    unknown.
     """
+    end = end or as_of
     with transaction.atomic():
         # Two who compute the same hours do so one after the other, each from what is stored by then.
         Tenant.objects.select_for_update(no_key=True).get(pk=tenant.pk)
-        rows = ((*key, *values) for key, values in _rewards(tenant, start, end or as_of).items())
-        return merge(REWARDS, rows, owner={"tenant_id": tenant.pk}, as_of=as_of - HOUR).count
+        rows = [(*key, *values) for key, values in _rewards(tenant, start, end).items()]
+        is_known = Reward.objects.filter(tenant=tenant, hour__gte=start, hour__lt=end).exists()
+        store = merge if is_known else add
+        return store(REWARDS, rows, owner={"tenant_id": tenant.pk}, as_of=as_of - HOUR).count
 
 
 def _rewards(tenant: Tenant, start: datetime, end: datetime) -> dict[tuple[UUID, datetime], Row]:
