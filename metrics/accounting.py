@@ -181,16 +181,16 @@ def _reward(tenant: Tenant, spend: int, currency: str, found: _Sum | None) -> Ro
 
 
 def account_slot(
-    tenant: Tenant, *, as_of: datetime, lookback: timedelta, progress: Callable[[int], None] = lambda days: None
+    tenant: Tenant, *, as_of: datetime, lookback: timedelta, progress: Callable[[datetime], None] = lambda end: None
 ) -> None:
     """Attribution and rewards of the hours that late orders, refunds and restatements may still move.
 
-    Rewards are stored a day at a time, the newest last; `progress` is told of each.
+    Rewards are stored a day at a time, the newest last; `progress` is told of the end of each.
     """
     attribute_orders(tenant, since=as_of - lookback)
     start = as_of - lookback
     while start < as_of:
         end = min(start + SLICE, as_of)
         store_rewards(tenant, start=start, end=end, as_of=as_of)
-        progress(1)
+        progress(end)
         start = end

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Max, Min, Q, QuerySet
 
 from accounts.clock import wall_now
 from accounts.hours import HOUR, local_day, newest_closed_slot
@@ -200,6 +200,14 @@ def finish(rows: QuerySet[Backfill]) -> int:
         state=DONE, lease_until=None, updated_at=wall_now()
     )
     return read
+
+
+def accounted_to(rows: QuerySet[Backfill]) -> datetime | None:
+    """Up to when an earlier run had accounted for all of these; `None` when it had not begun to."""
+    if rows.filter(accounted_to__isnull=True).exists():
+        return None
+    told: datetime | None = rows.aggregate(earliest=Min("accounted_to"))["earliest"]
+    return told
 
 
 def _next_day(backfill: Backfill) -> date | None:

@@ -232,6 +232,9 @@ class Backfill(UuidModel, TenantOwned):
     rows = models.BigIntegerField(default=0, editable=False, help_text="Hours that were new or had changed.")
     asked_by = models.CharField(max_length=150, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, editable=False, help_text="Until when a worker holds it.")
+    accounted_to = models.DateTimeField(
+        null=True, editable=False, help_text="How far a sync had computed the rewards when it was cut short."
+    )
     updated_at = models.DateTimeField(auto_now=True, editable=False)
 
     class Meta:

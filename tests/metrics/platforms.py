@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -45,6 +45,9 @@ class ReadOnly:
 
     def read(self, target: Target, *changes: Any) -> Held:
         raise NotImplementedError
+
+    def guard_writes(self, may_write: Callable[[], bool]) -> None:
+        pass
 
     set_daily_budget = set_lifetime_budget = set_status = set_bid = set_target_roi = read
 

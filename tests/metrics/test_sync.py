@@ -15,8 +15,19 @@ from accounts.models import Ad, AdAccount, AdSet, Alert, Campaign, Store, Tenant
 from connectors.connections import connect_ad_account, connect_store
 from connectors.contracts import HourRecord, OrderRecord
 from connectors.errors import TransientError
+from metrics import accounting
 from metrics.facts import hours_as_known
-from metrics.models import HourlyMetric, HourlyMetricRevision, Order, OrderLine, Refund, StoreCoverage, SyncedHour
+from metrics.models import (
+    Backfill,
+    HourlyMetric,
+    HourlyMetricRevision,
+    Order,
+    OrderLine,
+    Refund,
+    Reward,
+    StoreCoverage,
+    SyncedHour,
+)
 from metrics.pull import pull
 from metrics.snapshot import load_snapshot
 from metrics.sync import sync_hours, sync_orders, sync_tree
@@ -489,6 +500,37 @@ def test_a_tenant_whose_login_is_dead_does_not_hold_up_the_sync_of_another(
         call_command("sync", days=1, slot=(AS_OF - HOUR).isoformat())
     assert held_hours("meta") and held_hours("tiktok")
     assert not SyncedHour.objects.filter(ad_account=house.account).exists()
+
+
+def test_accounting_that_was_cut_short_goes_on_where_it_stopped(
+    box: Visitor, merchant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slices: list[datetime] = []
+    compute = accounting.store_rewards
+
+    def until_killed(tenant: Tenant, *, start: datetime, **span: Any) -> int:
+        if len(slices) == 2:
+            raise Killed
+        slices.append(start)
+        return compute(tenant, start=start, **span)
+
+    command = ["sync", "--days", "3", "--slot", (AS_OF - HOUR).isoformat()]
+    monkeypatch.setattr(accounting, "store_rewards", until_killed)
+    with pytest.raises(Killed):
+        call_command(*command)
+    assert set(Backfill.objects.values_list("state", flat=True)) == {"running"}
+    before, slices = slices, []
+
+    def to_the_end(tenant: Tenant, *, start: datetime, **span: Any) -> int:
+        slices.append(start)
+        return compute(tenant, start=start, **span)
+
+    monkeypatch.setattr(accounting, "store_rewards", to_the_end)
+    call_command(*command)
+    assert slices and min(slices) > max(before)
+    assert set(Backfill.objects.values_list("state", flat=True)) == {"done"}
+    hours = HourlyMetric.objects.filter(hour__gte=before[0]).values_list("ad_set", "hour")
+    assert set(hours) <= set(Reward.objects.values_list("ad_set", "hour"))
 
 
 def test_inactive_sources_are_left_alone(box: Visitor, merchant: Tenant) -> None:

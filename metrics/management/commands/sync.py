@@ -10,12 +10,13 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
+from accounts.clock import wall_now
 from accounts.commands import BursarCommand
 from accounts.hours import HOUR, newest_closed_slot, parse_slot
 from accounts.models import Tenant
 from connectors.errors import ConnectorError
 from metrics.accounting import account_slot
-from metrics.backfill import finish
+from metrics.backfill import accounted_to, finish
 from metrics.models import Backfill
 from metrics.progress import progress_bar
 from metrics.pull import check_ready, days_to_pull, plan_history, pull, sources
@@ -79,10 +80,17 @@ class Command(BursarCommand):
                 plan=plan,
                 progress=lambda what, n: advance(n if what == "days" else 0),
             )
-        lookback = pulled.lookback(as_of, history or timedelta(hours=72))
+        backfills = Backfill.objects.filter(tenant=owner, pk__in=[asked.pk for asked in (plan or {}).values()])
+        since = accounted_to(backfills)
+        lookback = pulled.lookback(as_of, as_of - since if since else history or timedelta(hours=72))
         with progress_bar(f"Accounting {owner}", -(-lookback // timedelta(days=1))) as advance:
-            account_slot(owner, as_of=as_of, lookback=lookback, progress=advance)
-        finish(Backfill.objects.filter(tenant=owner, pk__in=[asked.pk for asked in (plan or {}).values()]))
+
+            def tell(end: datetime) -> None:
+                backfills.update(accounted_to=end, updated_at=wall_now())
+                advance(1)
+
+            account_slot(owner, as_of=as_of, lookback=lookback, progress=tell)
+        finish(backfills)
         counts = pulled.counts
         self.stdout.write(
             f"{owner.slug}: {counts.hours} hours, {counts.ad_days} days of ads, "
