@@ -26,6 +26,16 @@ STATUSES = {
     "ARCHIVED": DeliveryStatus.REMOVED,
     "DELETED": DeliveryStatus.REMOVED,
 }
+ACCOUNT_STATUSES = {
+    1: "ACTIVE",
+    2: "DISABLED",
+    3: "UNSETTLED",
+    7: "IN_RISK_REVIEW",
+    8: "SETTLEMENT_PENDING",
+    9: "IN_GRACE_PERIOD",
+    100: "CLOSURE_PENDING",
+    101: "CLOSED",
+}
 STATUS_WORDS = {DeliveryStatus.ACTIVE: "ACTIVE", DeliveryStatus.PAUSED: "PAUSED"}
 LEARNING = {"LEARNING": True, "SUCCESS": False, "FAIL": False}
 BID_STRATEGIES = {
@@ -138,7 +148,8 @@ def creative(source: Row) -> CreativeRecord:
 
 
 def _account_status(source: Row) -> str:
-    return str(known(count(source, "account_status"), "account_status"))
+    number = known(count(source, "account_status"), "account_status")
+    return ACCOUNT_STATUSES.get(number, str(number))
 
 
 def _status(source: Row) -> DeliveryStatus:

@@ -165,8 +165,8 @@ def test_every_page_of_the_accounts_that_a_grant_opens_is_read() -> None:
         assert [verb(r) for r in served.requests] == ["GET me/adaccounts"] * 2
         assert query(served.requests[1])["appsecret_proof"] == [appsecret_proof(LONG, SECRET)]
     assert found == [
-        OwnedAccount("act_1", "A", "EUR", "Europe/Berlin", "1"),
-        OwnedAccount("act_2", "A", "EUR", "Europe/Berlin", "2"),
+        OwnedAccount("act_1", "A", "EUR", "Europe/Berlin", "ACTIVE"),
+        OwnedAccount("act_2", "A", "EUR", "Europe/Berlin", "DISABLED"),
     ]
 
 
