@@ -168,6 +168,8 @@ PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
 # 60 is its Limited tier, 9000 its Full one. TikTok: requests per second of the app; 10 is its Basic level.
 META_RATE_SCORE = env.int("META_RATE_SCORE", default=60)
 TIKTOK_QPS = env.int("TIKTOK_QPS", default=10)
+# TikTok's documents call an update of an ad group a full replacement; public clients send the changed field alone.
+TIKTOK_FULL_UPDATE = env.bool("TIKTOK_FULL_UPDATE", default=False)
 WRITE_STOP_FILE = Path(env.str("WRITE_STOP_FILE", default=str(VAR_DIR / "STOP")))
 
 # The largest share of a nominal daily budget that a platform may spend in one day, in millionths.

@@ -93,4 +93,5 @@ def _connection(platform: str, external_id: str, credential: Credential) -> Conn
         secrets=secrets,
         stop_file=settings.WRITE_STOP_FILE,
         pace=pace_of(Platform(platform), external_id, credential.app_id),
+        full_update=settings.TIKTOK_FULL_UPDATE,
     )

@@ -25,7 +25,8 @@ class Connection:
 
     `external_id` is the ad account or advertiser, for a store its host; `secrets` holds `access_token` and,
     for Meta, optionally `app_secret`. While a file stands at `stop_file`, nothing is written;
-    `pace` is the rate budget shared with everybody who asks for the same account.
+    `pace` is the rate budget shared with everybody who asks for the same account. With `full_update` TikTok's ad
+    groups are written back whole.
     """
 
     platform: Platform
@@ -35,6 +36,7 @@ class Connection:
     secrets: Mapping[str, str] = field(repr=False)
     stop_file: Path | None = None
     pace: Pace | None = None
+    full_update: bool = False
 
     def secret(self, name: str) -> str:
         """The secret of that name, which must be there."""
@@ -109,6 +111,7 @@ def _tiktok(connection: Connection) -> AdPlatform:
         advertiser_id=connection.external_id,
         stop_file=connection.stop_file,
         pace=connection.pace,
+        full_update=connection.full_update,
     )
 
 

@@ -8,12 +8,13 @@ import pytest
 
 from accounts.models import AdAccount, Credential
 from accounts.scoping import all_tenants
+from connectors import connections
 from connectors.connections import connect_ad_account, login_app, pace_of
 from connectors.contracts import Platform
 from connectors.errors import ConfigurationError, RateLimitedError
 from connectors.models import RateBudget
 from connectors.rate_budget import SharedBudget
-from connectors.registry import login_provider
+from connectors.registry import Connection, login_provider
 from tests.connectors.control import Control
 from tests.factories import House
 
@@ -118,3 +119,15 @@ def test_a_login_app_that_is_not_set_up_is_told_in_one_line(settings: Any, platf
 def test_a_platform_without_a_login_is_told(settings: Any) -> None:
     with pytest.raises(ConfigurationError):
         login_app(Platform.SHOPIFY)
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+@pytest.mark.usefixtures("everywhere")
+def test_whether_ad_groups_are_written_whole_is_a_setting(
+    house: House, settings: Any, monkeypatch: pytest.MonkeyPatch, is_whole: bool
+) -> None:
+    settings.TIKTOK_FULL_UPDATE = is_whole
+    made: list[Connection] = []
+    monkeypatch.setattr(connections, "ad_platform", made.append)
+    connect_ad_account(house.account)
+    assert [connection.full_update for connection in made] == [is_whole]
