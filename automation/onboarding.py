@@ -12,8 +12,9 @@ from accounts.models import AdAccount, Credential, RolloutStage, Store, Tenant
 from accounts.money import MICROS, PPM, micros_from_text
 from automation.kill_switch import ensure_switches
 from automation.models import Limits
-from connectors.contracts import AccountRecord, Platform, ShopRecord
+from connectors.contracts import AccountRecord, Platform
 from connectors.registry import Connection, ad_platform, store_platform
+from connectors.store_contracts import ShopRecord
 from rules.presets import PRESETS, enable_preset
 
 DEFAULT_TARGET_MICROS = 100 * MICROS

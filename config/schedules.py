@@ -17,14 +17,15 @@ class Entry:
 SWEEP = Entry("sweep", "automation.tasks.sweep", "* * * * *")
 HEARTBEAT = Entry("heartbeat", "config.tasks.heartbeat", "* * * * *")
 PURGE = Entry("purge", "config.tasks.purge", "17 3 * * *")
-LOGINS = Entry("logins", "connectors.tasks.refresh_logins", "41 */6 * * *")
+LOGINS = Entry("logins", "connectors.tasks.refresh_logins", "41 * * * *")
+DELIVERIES = Entry("deliveries", "metrics.tasks.resume_deliveries", "* * * * *")
 BACKFILLS = Entry("backfills", "metrics.tasks.resume_backfills", "*/5 * * * *")
 RESTATE = Entry("restate", "metrics.tasks.restate", "23 4 * * *")
 HOUR = Entry("hour", "automation.tasks.run_newest_hour", "7 * * * *")
 
-SCHEDULES = (SWEEP, HEARTBEAT, PURGE, LOGINS, BACKFILLS, RESTATE, HOUR)
+SCHEDULES = (SWEEP, HEARTBEAT, PURGE, LOGINS, DELIVERIES, BACKFILLS, RESTATE, HOUR)
 # The demo's business clock runs ahead of the wall clock: its hours are woken by the demo itself.
-DEMO_SCHEDULES = (SWEEP, HEARTBEAT, PURGE, LOGINS, BACKFILLS)
+DEMO_SCHEDULES = (SWEEP, HEARTBEAT, PURGE, LOGINS, DELIVERIES, BACKFILLS)
 
 
 def apply(entries: tuple[Entry, ...] = SCHEDULES) -> None:

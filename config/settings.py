@@ -159,7 +159,19 @@ TIKTOK_BASE_URL = env.str("TIKTOK_BASE_URL", default="https://business-api.tikto
 TIKTOK_API_VERSION = env.str("TIKTOK_API_VERSION", default="v1.3")
 SHOPIFY_BASE_URL = env.str("SHOPIFY_BASE_URL", default="")
 SHOPIFY_API_VERSION = env.str("SHOPIFY_API_VERSION", default="2026-10")
+# What Shopify's app asks for; read_all_orders, for orders older than 60 days, needs Shopify's approval.
+SHOPIFY_SCOPES = env.list(
+    "SHOPIFY_SCOPES", default=["read_orders", "read_customers", "read_products", "read_inventory"]
+)
 TIKTOK_SHOP_BASE_URL = env.str("TIKTOK_SHOP_BASE_URL", default="https://open-api.tiktokglobalshop.com")
+TIKTOK_SHOP_AUTH_URL = env.str("TIKTOK_SHOP_AUTH_URL", default="https://auth.tiktok-shops.com")
+TIKTOK_SHOP_SERVICE_ID = env.str("TIKTOK_SHOP_SERVICE_ID", default="")
+# Where sellers outside and inside the US consent, and creators.
+TIKTOK_SHOP_DIALOG_URLS = {
+    "seller": env.str("TIKTOK_SHOP_DIALOG_URL", default="https://services.tiktokshop.com"),
+    "seller_us": env.str("TIKTOK_SHOP_US_DIALOG_URL", default="https://services.us.tiktokshop.com"),
+    "creator": env.str("TIKTOK_SHOP_CREATOR_DIALOG_URL", default="https://shop.tiktok.com"),
+}
 META_DIALOG_URL = env.str("META_DIALOG_URL", default="https://www.facebook.com")
 TIKTOK_DIALOG_URL = env.str("TIKTOK_DIALOG_URL", default="https://business-api.tiktok.com")
 # The address under which browsers reach Bursar; empty: taken from the request. Platforms compare it byte by byte.
@@ -168,6 +180,8 @@ PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
 # 60 is its Limited tier, 9000 its Full one. TikTok: requests per second of the app; 10 is its Basic level.
 META_RATE_SCORE = env.int("META_RATE_SCORE", default=60)
 TIKTOK_QPS = env.int("TIKTOK_QPS", default=10)
+# Requests per second for each TikTok Shop: the platform names no fixed figure, 3 to 10 is what apps start with.
+TIKTOK_SHOP_QPS = env.int("TIKTOK_SHOP_QPS", default=5)
 # TikTok's documents call an update of an ad group a full replacement; public clients send the changed field alone.
 TIKTOK_FULL_UPDATE = env.bool("TIKTOK_FULL_UPDATE", default=False)
 WRITE_STOP_FILE = Path(env.str("WRITE_STOP_FILE", default=str(VAR_DIR / "STOP")))
@@ -205,6 +219,7 @@ SINGLE_TENANT = {
         "SHOPIFY_ADMIN_TOKEN",
         "SHOPIFY_API_KEY",
         "SHOPIFY_API_SECRET",
+        "SHOPIFY_API_SECRET_OLD",
         "META_APP_ID",
         "META_APP_SECRET",
         "META_LONG_LIVED_TOKEN",
@@ -218,11 +233,22 @@ SINGLE_TENANT = {
     )
 }
 
-# The apps through which staff connect ad accounts. By name, so that Django's error pages redact the secrets.
-LOGIN_APPS = {
-    platform: {"app_id": SINGLE_TENANT[f"{prefix}_APP_ID"], "app_secret": SINGLE_TENANT[f"{prefix}_APP_SECRET"]}
-    for platform, prefix in (("meta", "META"), ("tiktok", "TIKTOK"))
+# The apps through which staff connect ad accounts and stores, by the settings that name their id and secret.
+LOGIN_APP_SETTINGS = {
+    "meta": ("META_APP_ID", "META_APP_SECRET"),
+    "tiktok": ("TIKTOK_APP_ID", "TIKTOK_APP_SECRET"),
+    "shopify": ("SHOPIFY_API_KEY", "SHOPIFY_API_SECRET"),
+    "tiktok_shop": ("TIKTOK_SHOP_APP_KEY", "TIKTOK_SHOP_APP_SECRET"),
 }
+# By name, so that Django's error pages redact the secrets.
+LOGIN_APPS = {
+    platform: {"app_id": SINGLE_TENANT[app_id], "app_secret": SINGLE_TENANT[app_secret]}
+    for platform, (app_id, app_secret) in LOGIN_APP_SETTINGS.items()
+}
+# After Shopify's secret was rotated, deliveries may bear the old one's signature for an hour.
+SHOPIFY_OLD_APP_SECRET = SINGLE_TENANT["SHOPIFY_API_SECRET_OLD"]
+# US dollars for one unit of a currency, such as EUR:1.08,GBP:1.27: credit assessments compare in dollars.
+USD_RATES = env.dict("USD_RATES", default={})
 
 # --- Dispatch deadlines, seconds of wall time: send < request < lease < queue timeout ----------------
 DISPATCH_SEND_DEADLINE = 10

@@ -11,6 +11,7 @@ urlpatterns = [
     path("admin/connect/", include("connectors.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api")),
+    path("webhooks/", include("connectors.webhook_urls")),
 ]
 
 handler400 = "config.problems.bad_request"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from django.conf import settings
 
 from accounts.encryption import SecretError
 from accounts.models import AdAccount, Credential, Store
-from connectors.contracts import AdPlatform, Platform, StorePlatform
+from connectors import tokens
+from connectors.contracts import AdPlatform, Platform
 from connectors.errors import ConfigurationError
+from connectors.login_contracts import LoginApp
 from connectors.pace import Pace
 from connectors.rate_budget import SharedBudget
-from connectors.registry import Connection, LoginApp, ad_platform, store_platform
+from connectors.registry import Connection, ad_platform, creator_platform, store_platform
+from connectors.store_contracts import CreatorPlatform, StorePlatform
 
 
 class Limit(NamedTuple):
@@ -30,6 +34,8 @@ LIMITS = {
     Platform.META: Limit("META_RATE_SCORE", 300.0, write_cost=3, is_of_app=False),
     # Queries per second of the app, all of its advertisers together.
     Platform.TIKTOK: Limit("TIKTOK_QPS", 1.0, write_cost=1, is_of_app=True),
+    # Per app and shop; TikTok names no fixed figure any more.
+    Platform.TIKTOK_SHOP: Limit("TIKTOK_SHOP_QPS", 1.0, write_cost=1, is_of_app=False),
 }
 
 
@@ -39,28 +45,65 @@ def connect_ad_account(account: AdAccount) -> AdPlatform:
 
 
 def connect_store(store: Store) -> StorePlatform:
-    """A client for the store. Raises `ConfigurationError` when a credential or setting is missing."""
-    return store_platform(_connection(store.platform, store.external_id, store.credential))
+    """A client for the store, its token renewed where need be (`connectors.tokens`).
+
+    Raises `ConfigurationError` when a credential or setting is missing, and what renewing raises.
+    """
+    return store_platform(_of_store(store))
 
 
-def login_app(platform: Platform, app: tuple[str, str] = ("", "")) -> LoginApp:
+def connect_creator(store: Store) -> CreatorPlatform:
+    """A client for a creator's commissions; raises as `connect_store`."""
+    return creator_platform(_of_store(store))
+
+
+def _of_store(store: Store) -> Connection:
+    credential = tokens.fresh(store.credential)
+    connection = _connection(store.platform, store.external_id, credential)
+    if store.platform != Platform.TIKTOK_SHOP:
+        return connection
+    return replace(
+        connection,
+        app_id=credential.app_id,
+        cipher=store.cipher,
+        timezone=store.timezone,
+        witness=tokens.witness(credential),
+    )
+
+
+def login_app(platform: Platform, app: tuple[str, str] = ("", ""), *, subject: str = "") -> LoginApp:
     """The app through which people give access, or that `app` (id and secret) which a stored login belongs to.
+
+    `subject` is what the login is for (`LoginApp.subject`).
 
     Raises `ConfigurationError` when none is set up.
     """
-    prefix = platform.upper()
     known = settings.LOGIN_APPS.get(str(platform), {})
     app_id, app_secret = app if all(app) else (known.get("app_id", ""), known.get("app_secret", ""))
     if not app_id or not app_secret:
-        raise ConfigurationError(f"{platform}: set {prefix}_APP_ID and {prefix}_APP_SECRET", platform=platform)
+        names = settings.LOGIN_APP_SETTINGS[platform]
+        raise ConfigurationError(f"{platform}: set {names[0]} and {names[1]}", platform=platform)
     return LoginApp(
-        platform=platform,
-        base_url=getattr(settings, f"{prefix}_BASE_URL"),
-        dialog_url=getattr(settings, f"{prefix}_DIALOG_URL"),
-        version=getattr(settings, f"{prefix}_API_VERSION"),
-        app_id=app_id,
-        app_secret=app_secret,
+        platform=platform, app_id=app_id, app_secret=app_secret, subject=subject, **_places(platform, subject)
     )
+
+
+def _places(platform: Platform, subject: str) -> dict[str, str]:
+    """Where a platform's login pages and endpoints are."""
+    prefix = platform.upper()
+    places = {
+        "base_url": getattr(settings, f"{prefix}_BASE_URL"),
+        "dialog_url": getattr(settings, f"{prefix}_DIALOG_URL", ""),
+        "version": getattr(settings, f"{prefix}_API_VERSION", ""),
+    }
+    if platform is not Platform.TIKTOK_SHOP:
+        return places
+    return places | {
+        "base_url": settings.TIKTOK_SHOP_AUTH_URL,
+        "api_url": settings.TIKTOK_SHOP_BASE_URL,
+        "dialog_url": settings.TIKTOK_SHOP_DIALOG_URLS.get(subject, ""),
+        "service_id": settings.TIKTOK_SHOP_SERVICE_ID,
+    }
 
 
 def pace_of(platform: Platform, external_id: str, app_id: str) -> Pace | None:

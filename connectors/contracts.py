@@ -1,4 +1,4 @@
-"""The records that cross the border between a platform and Bursar, and what a connector can do.
+"""The records that cross the border between an ad platform and Bursar, and what its connector can do.
 
 Records are frozen and already normalised: money in integer micros, times in aware UTC, ids as strings,
 `None` for "the platform did not say". Every method may raise the errors of `connectors.errors`.
@@ -7,7 +7,7 @@ Records are frozen and already normalised: money in integer micros, times in awa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -103,6 +103,7 @@ class CampaignRecord:
     lifetime_budget_micros: int | None
     bid: Bid | None = None
     family: Family = Family.STANDARD
+    store_external_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,63 +189,6 @@ class AdDayRecord:
     purchases: tuple[PurchaseRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ShopRecord:
-    external_id: str
-    name: str
-    domain: str
-    currency: str
-    timezone: str
-
-
-@dataclass(frozen=True, slots=True)
-class LineRecord:
-    external_id: str
-    product_external_id: str | None
-    variant_external_id: str | None
-    title: str
-    quantity: int
-    unit_price_micros: int
-
-
-@dataclass(frozen=True, slots=True)
-class RefundRecord:
-    """A refund, booked at its own date, never netted from the order."""
-
-    external_id: str
-    processed_at: datetime
-    amount_micros: int
-
-
-@dataclass(frozen=True, slots=True)
-class OrderRecord:
-    """An order at order time: `total_micros` is the total before refunds and edits.
-
-    `is_paid` is true for paid, partially paid and later refunded orders. `is_new_customer` and the
-    attribution fields are unknown (`None`, `""`) until the platform has them; `attribution_ready` says so.
-    """
-
-    external_id: str
-    created_at: datetime
-    updated_at: datetime
-    cancelled_at: datetime | None
-    is_test: bool
-    is_paid: bool
-    currency: str
-    total_micros: int
-    is_new_customer: bool | None
-    attribution_ready: bool
-    utm_source: str
-    utm_medium: str
-    utm_campaign: str
-    utm_content: str
-    utm_term: str
-    click_platform: Platform | None
-    click_id: str
-    lines: tuple[LineRecord, ...]
-    refunds: tuple[RefundRecord, ...]
-
-
 Held = CampaignRecord | AdSetRecord | AdRecord
 
 
@@ -299,59 +243,4 @@ class AdPlatform(Protocol):
 
     def set_target_roi(self, target: Target, roas_ppm: int) -> Held:
         """The return that a GMV Max campaign aims at, in millionths; elsewhere a `ConfigurationError`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a platform gives for a login. `expires_at` is `None` for a token that lives until it is revoked."""
-
-    access_token: str = field(repr=False)
-    refresh_token: str = field(default="", repr=False)
-    expires_at: datetime | None = None
-    scopes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class OwnedAccount:
-    """An ad account that a grant opens, as a person chooses among them."""
-
-    external_id: str
-    name: str
-    currency: str
-    timezone: str
-    status: str
-
-
-class LoginProvider(Protocol):
-    """A platform's OAuth pages for one app (`connectors.registry.login_provider`)."""
-
-    platform: Platform
-
-    def consent_url(self, *, redirect_uri: str, state: str) -> str:
-        """Where the browser goes to ask the person; no request is sent."""
-        ...
-
-    def exchange(self, code: str, *, redirect_uri: str) -> Grant:
-        """The grant for the code of a callback, long-lived where the platform has such. Codes are used once."""
-        ...
-
-    def refresh(self, grant: Grant) -> Grant | None:
-        """A younger grant for a living one; `None` where tokens of this platform do not age."""
-        ...
-
-    def revoke(self, grant: Grant) -> None:
-        """End the grant on the platform. One that is dead already is no error."""
-        ...
-
-    def owned_accounts(self, grant: Grant) -> list[OwnedAccount]: ...
-
-
-class StorePlatform(Protocol):
-    platform: Platform
-
-    def shop(self) -> ShopRecord: ...
-
-    def orders(self, updated_from: datetime, updated_to: datetime) -> Iterator[OrderRecord]:
-        """Orders updated in `[updated_from, updated_to)`, ascending by `updated_at`."""
         ...

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from connectors.errors import MalformedReplyError
+from connectors.errors import ConfigurationError, MalformedReplyError
 from connectors.money import decimal_to_micros
+from connectors.redaction import BLOT
 from connectors.replies import plain
 
 TEXT_LENGTH = 500
@@ -44,6 +45,21 @@ def identifier(source: Row, name: str) -> str:
     if not isinstance(text_, str) or not re.fullmatch(r"[\x21-\x7e]{1,64}", text_):
         raise malformed(name, value)
     return text_
+
+
+def digits(external_id: str, platform: str) -> str:
+    """An id of ours that may go into a path or body, because it is nothing but digits."""
+    if not re.fullmatch(r"[0-9]{1,32}", external_id):
+        raise ConfigurationError(f"{platform}: an id is a row of digits", platform=platform)
+    return external_id
+
+
+def access_token(source: Row, platform: str) -> str:
+    """The token that a login gives; one that the transport has blotted out is none."""
+    value = source.get("access_token")
+    if not isinstance(value, str) or not re.fullmatch(r"[\x21-\x7e]{8,4000}", value) or BLOT in value:
+        raise MalformedReplyError(f"{platform}: the answer holds no access token", platform=platform)
+    return value
 
 
 def part(source: Row, name: str) -> Row:

@@ -24,9 +24,10 @@ from accounts.permissions import CONFIGURE, require
 from accounts.scoping import all_tenants
 from connectors import deadline
 from connectors.connections import login_app
-from connectors.contracts import Grant, LoginProvider, OwnedAccount, Platform
+from connectors.contracts import Platform
 from connectors.errors import ConfigurationError, ConnectorError
-from connectors.registry import LOGINS, LoginApp, login_provider
+from connectors.login_contracts import Grant, LoginApp, LoginProvider, OwnedAccount
+from connectors.registry import LOGINS, login_provider
 
 _AS_NEW = {"is_active": True, "autopilot": False, "rollout_stage": RolloutStage.SHADOW}
 _CURRENCY = re.compile(r"[A-Z]{3}")

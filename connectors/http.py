@@ -50,6 +50,12 @@ LOGGERS = ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "h
 Judge = Callable[[Reply], Any]
 Gauge = Callable[[Reply], float | None]
 Fields = Mapping[str, str]
+# Told of a request that is about to leave (method and path); what it returns is told how that ended.
+Witness = Callable[[str, str], Callable[[str], None]]
+
+
+def _no_witness(method: str, path: str) -> Callable[[str], None]:
+    return lambda outcome: None
 
 
 def _only_warnings(record: logging.LogRecord) -> bool:
@@ -66,6 +72,7 @@ class Transport:
     `base_url` is scheme, host and port; `headers` go with every request; `secrets`, and what a request carries
     under the name of a secret, are blotted out of whatever comes back; `host_header` replaces the Host. While a
     file stands at `stop_file`, or when `may_write`, asked at the last moment, says no, nothing is written.
+    The `witness` hears of every request before it leaves, and then of its HTTP status or the error's name.
     `patience` (seconds) bounds the tries of one read, its turn at the `pace` and the longest wait asked for that
     it grants. A *judge* turns a `Reply` into its payload or raises one of `connectors.errors`. Of a reply, `usage`
     tells the percentage of the platform's limit that is used up, and `wait` how many seconds *everybody* has to
@@ -85,6 +92,7 @@ class Transport:
         usage: Gauge | None = None,
         wait: Gauge = Reply.retry_after,
         stop_file: Path | None = None,
+        witness: Witness = _no_witness,
         read_attempts: int = 4,
         patience: float = 60.0,
         write_deadline: float = WRITE_DEADLINE,
@@ -96,6 +104,7 @@ class Transport:
         self._pace: Pace = pace or Unpaced()
         self._usage, self._wait = usage, wait
         self._attempts = read_attempts
+        self._witness = witness
         self._patience = patience
         self._write_deadline = write_deadline
         sent = {"User-Agent": "bursar", "Accept": "application/json", "Accept-Encoding": "gzip", **headers}
@@ -116,11 +125,14 @@ class Transport:
         params: Fields | None = None,
         json: Any = None,
         data: Fields | None = None,
+        content: bytes | None = None,
+        headers: Fields | None = None,
         calls: int = 1,
         urgent: bool = False,
     ) -> Any:
         """What `judge` makes of the answer; tried again on `TransientError` and after a short wait asked for.
 
+        `content` is sent as it is: for a request of which the very bytes are signed.
         A request that bundles several counts as so many `calls`; `urgent` is what a write waits for. Raises
         `RateLimitedError` without sending when the rate budget would have to be waited for longer than patience.
         """
@@ -131,7 +143,9 @@ class Transport:
         ):
             with attempt:
                 self._take_turn(calls * self._pace.read_cost, until - time.monotonic(), urgent=urgent)
-                request = self._request(self._reads, method, path, params=params, json=json, data=data)
+                request = self._request(
+                    self._reads, method, path, params=params, json=json, data=data, content=content, headers=headers
+                )
                 answer = self._exchange(self._reads, request, time.monotonic() + READ_DEADLINE, blot)
                 if isinstance(answer, Reply):
                     return self._judged(answer, judge)
@@ -145,6 +159,8 @@ class Transport:
         judge: Judge,
         json: Any = None,
         data: Fields | None = None,
+        content: bytes | None = None,
+        headers: Fields | None = None,
         params: Fields | None = None,
         method: str = "POST",
     ) -> Any:
@@ -164,7 +180,8 @@ class Transport:
                     f"{self.platform}: stopped, or too late, just before sending", platform=self.platform
                 )
             trace = {"trace": deadline.trace}
-            request = self._request(self._writes, method, path, params=params, json=json, data=data, extensions=trace)
+            parts = {"params": params, "json": json, "data": data, "content": content, "headers": headers}
+            request = self._request(self._writes, method, path, **parts, extensions=trace)
             answer = self._exchange(self._writes, request, deadline.moment, blot)
         if isinstance(answer, Reply):
             return self._judged(answer, judge)
@@ -180,10 +197,14 @@ class Transport:
         self, client: httpx.Client, request: httpx.Request, deadline: float, blot: Blotter
     ) -> Reply | httpx.HTTPError:
         """The answer, or the library's error: as a value, so that it stands in the context of none of ours."""
+        ended = self._witness(request.method, request.url.path)
         try:
-            return _reply(client.send(request, stream=True), deadline, blot)
+            reply = _reply(client.send(request, stream=True), deadline, blot)
         except httpx.HTTPError as error:
+            ended(type(error).__name__)
             return error
+        ended(str(reply.status))
+        return reply
 
     def _blotter(self, *sent: Any) -> Blotter:
         """For one exchange: what the transport knows to be secret, and what this request carries as such."""

@@ -21,9 +21,10 @@ from accounts.models.credentials import CredentialPlatform
 from accounts.permissions import CONFIGURE, require
 from connectors import deadline
 from connectors.connections import login_app
-from connectors.contracts import Grant, OwnedAccount, Platform
+from connectors.contracts import Platform
 from connectors.errors import ConnectorError
 from connectors.grants import LoginError, names_of, note, renew
+from connectors.login_contracts import Grant, OwnedAccount
 from connectors.models import Login
 from connectors.registry import login_provider
 

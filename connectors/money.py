@@ -19,8 +19,7 @@ LARGEST = 10**18  # micros; fits a signed 64-bit column
 META_WITHOUT_SUBUNIT = frozenset(["CLP", "COP", "CRC", "HUF", "ISK", "IDR", "JPY", "KRW", "PYG", "TWD", "VND"])
 
 TIKTOK_WITHOUT_DECIMALS = frozenset(["HUF", "TWD", "JPY", "ISK", "KRW", "CLP", "IDR", "PYG", "VND"])
-TIKTOK_AD_GROUP_FLOOR = 20
-TIKTOK_FLOORS = {"campaign": 50, "ad_set": TIKTOK_AD_GROUP_FLOOR}
+TIKTOK_FLOORS = {"campaign": 50, "ad_set": 20}
 TIKTOK_GMV_MAX_FLOOR = 10
 TIKTOK_RATIOS: dict[int, str] = {
     1: "USD EUR GBP MYR AED SAR HUF AUD CAD NZD SGD CHF ARS BRL ILS PEN QAR RON",
@@ -84,8 +83,7 @@ def micros_to_tiktok(micros: int, currency: str) -> Decimal:
 
 def tiktok_minimum_ad_group_daily(currency: str) -> int | None:
     """TikTok's floor for an ad group's daily budget in micros, `None` for a currency that its table lacks."""
-    ratio = _TIKTOK_RATIO.get(_checked(currency))
-    return None if ratio is None else TIKTOK_AD_GROUP_FLOOR * ratio * MICROS
+    return tiktok_minimum_daily("ad_set", "standard", currency)
 
 
 def tiktok_minimum_daily(level: str, family: str, currency: str) -> int | None:

@@ -17,7 +17,6 @@ from accounts.models import Credential
 from accounts.models.alerts import Severity
 from accounts.scoping import all_tenants, tenant_scope
 from connectors import deadline
-from connectors.contracts import Grant
 from connectors.errors import (
     ConnectorError,
     MalformedReplyError,
@@ -27,6 +26,7 @@ from connectors.errors import (
     TransientError,
 )
 from connectors.grants import alert_keys, grant_of, provider_of
+from connectors.login_contracts import Grant
 from connectors.registry import LOGINS
 
 # The platform could not be asked: the token may well be fine.

@@ -29,7 +29,7 @@ from accounts.models import AdAccount, Credential, Tenant, User
 from accounts.models.credentials import CredentialPlatform
 from accounts.permissions import CONFIGURE, require
 from connectors.connections import login_app
-from connectors.contracts import OwnedAccount, Platform
+from connectors.contracts import Platform
 from connectors.errors import ConfigurationError, ConnectorError
 from connectors.grants import (
     Ended,
@@ -41,6 +41,7 @@ from connectors.grants import (
     owned_accounts,
     remove,
 )
+from connectors.login_contracts import OwnedAccount
 from connectors.logins import Answer, begin_login, finish_login
 from connectors.registry import LOGINS
 

@@ -14,7 +14,7 @@ from accounts.models.ad_tree import (
 from accounts.models.alerts import Alert
 from accounts.models.api_keys import ApiKey, IdempotentRequest
 from accounts.models.base import TenantOwned, UuidModel, money_constraint
-from accounts.models.credentials import Credential, Store
+from accounts.models.credentials import Credential, Store, StoreKind
 from accounts.models.tenants import Membership, Role, Tenant, User
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "RolloutStage",
     "Status",
     "Store",
+    "StoreKind",
     "Tenant",
     "TenantOwned",
     "User",

@@ -113,6 +113,9 @@ class Budgeted(TreeNode):
 class Campaign(Budgeted):
     ad_account = models.ForeignKey(AdAccount, on_delete=models.CASCADE, related_name="campaigns")
     objective = models.CharField(max_length=64, blank=True)
+    store_external_id = models.CharField(
+        max_length=64, blank=True, help_text="The TikTok Shop that a GMV Max campaign sells from."
+    )
 
     class Meta(Budgeted.Meta):
         constraints = [

@@ -28,13 +28,7 @@ from connectors.contracts import (
 from connectors.errors import (
     BelowMinimumError,
     ConfigurationError,
-    ConnectorError,
-    MalformedReplyError,
     NotFoundError,
-    NotSentError,
-    RateLimitedError,
-    TransientError,
-    UnverifiedError,
 )
 from connectors.fields import Row, identifier, malformed
 from connectors.hours import months_before, spans, zone_named
@@ -43,6 +37,7 @@ from connectors.meta.errors import TooMuchDataError, judge_write
 from connectors.meta.graph import Graph, digits
 from connectors.money import micros_to_meta
 from connectors.pace import Pace
+from connectors.writing import nothing_sent, reading_back
 
 DAYS_PER_REPORT = 7  # more than these are asked for as an asynchronous report
 DAYS_PER_JOB = 31
@@ -164,10 +159,8 @@ class MetaAds:
         return self.account()
 
     def _known_before_writing(self) -> AccountRecord:
-        try:
+        with nothing_sent(Platform.META):
             return self._facts
-        except (TransientError, RateLimitedError, MalformedReplyError) as error:
-            raise NotSentError(f"meta: nothing was sent: {error}", platform=Platform.META) from error
 
     def _budget(self, target: Target, micros: int) -> str:
         """The budget as it is sent; refused here where Meta could not hold it or would find it too small."""
@@ -184,10 +177,8 @@ class MetaAds:
         """Send the change, once, and tell what Meta holds then."""
         path = self._graph.root + digits(target.external_id)
         self._transport.write(path, data=change | self._graph.proof, judge=judge_write)
-        try:
+        with reading_back(Platform.META):
             return self.read(target)
-        except ConnectorError as error:
-            raise UnverifiedError(f"meta: accepted, but not read back: {error}", platform=Platform.META) from error
 
     def _question(self, target: Target) -> str:
         return f"{digits(target.external_id)}?fields={parse.FIELDS[target.level]}"

@@ -6,9 +6,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from connectors import fields
 from connectors.contracts import Platform
 from connectors.errors import ConfigurationError
 from connectors.fields import Row, malformed, part, rows, text
@@ -17,6 +19,8 @@ from connectors.meta.errors import PageTooLargeError, judge_read
 from connectors.meta.usage import usage, wait
 from connectors.pace import Pace
 from connectors.pagination import by_cursor
+
+digits = partial(fields.digits, platform=Platform.META)
 
 PRODUCTION_URL = "https://graph.facebook.com"
 PAGE_SIZE = 500
@@ -94,13 +98,6 @@ def root(version: str) -> str:
     if not re.fullmatch(r"v[0-9]{1,3}\.[0-9]", version):
         raise ConfigurationError("meta: the version must be like v26.0", platform=Platform.META)
     return f"/{version}/"
-
-
-def digits(external_id: str) -> str:
-    """The id, which may go into a path because it is nothing but digits."""
-    if not re.fullmatch(r"[0-9]{1,32}", external_id):
-        raise ConfigurationError("meta: an id is a row of digits", platform=Platform.META)
-    return external_id
 
 
 def appsecret_proof(access_token: str, app_secret: str) -> str:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from connectors.contracts import Grant, OwnedAccount, Platform
-from connectors.errors import AuthenticationError, ConnectorError, MalformedReplyError
-from connectors.fields import Row, count, part
+from connectors.contracts import Platform
+from connectors.errors import AuthenticationError, ConnectorError
+from connectors.fields import Row, access_token, count, part
 from connectors.http import Transport
+from connectors.login_contracts import Grant, LoginApp, OwnedAccount
 from connectors.meta import parse
 from connectors.meta.errors import judge_read, judge_write
 from connectors.meta.graph import PRODUCTION_URL, Graph, root
 from connectors.redaction import BLOT
 
 SCOPES = ("ads_read", "ads_management", "business_management")
-TOKEN = re.compile(r"[\x21-\x7e]{8,4000}")
 LONGEST_LIFE = 10 * 365 * 86_400
 LARGEST_TIME = 4_102_444_800  # the year 2100
 
@@ -27,18 +26,19 @@ class MetaLogin:
 
     platform = Platform.META
 
-    def __init__(
-        self, *, base_url: str, dialog_url: str, version: str, app_id: str, app_secret: str, **transport: Any
-    ) -> None:
-        self._base_url, self._dialog_url, self._version = base_url or PRODUCTION_URL, dialog_url, version
-        self._root = root(version)
-        self._app_id, self._app_secret = app_id, app_secret
+    def __init__(self, app: LoginApp, **transport: Any) -> None:
+        self._base_url, self._dialog_url, self._version = app.base_url or PRODUCTION_URL, app.dialog_url, app.version
+        self._root = root(app.version)
+        self._app_id, self._app_secret = app.app_id, app.app_secret
         self._options = transport
 
     def consent_url(self, *, redirect_uri: str, state: str) -> str:
         asked = {"client_id": self._app_id, "redirect_uri": redirect_uri, "state": state}
         asked |= {"scope": ",".join(SCOPES), "response_type": "code"}
         return f"{self._dialog_url.rstrip('/')}{self._root}dialog/oauth?{urlencode(asked)}"
+
+    def check_callback(self, query: str) -> None:
+        """Meta signs no callback."""
 
     def exchange(self, code: str, *, redirect_uri: str) -> Grant:
         """The long-lived grant for a code, which is sent once: it works once, however the answer is lost."""
@@ -103,12 +103,7 @@ class MetaLogin:
 
 def _token(source: Row, *, sent: str = "") -> str:
     """The token of an answer. Meta may give the one `sent` again, which the transport has blotted out."""
-    found = source.get("access_token")
-    if sent and found == BLOT:
-        return sent
-    if not isinstance(found, str) or not TOKEN.fullmatch(found) or BLOT in found:
-        raise MalformedReplyError("meta: the answer holds no access token", platform=Platform.META)
-    return found
+    return sent if sent and source.get("access_token") == BLOT else access_token(source, Platform.META)
 
 
 def _expiry(source: Row, facts: Row) -> datetime | None:

@@ -15,9 +15,9 @@ from connectors.contracts import (
     DeliveryStatus,
     Held,
     Level,
-    OwnedAccount,
 )
 from connectors.fields import Row, count, identifier, known, malformed, part, text
+from connectors.login_contracts import OwnedAccount
 from connectors.money import meta_to_micros
 
 STATUSES = {

@@ -80,24 +80,33 @@ def edge(call: Call) -> dict[str, Any]:
 
 
 def _rows(call: Call) -> list[dict[str, Any]]:
+    """The ledger's rows that the call asks for, the newest first."""
     first, last = _moment(call, "since"), _moment(call, "until")
-    wanted = {str(oid) for name in ("oid", "extra_oids") for oid in many(call.params.get(name, "[]"))}
-    if isinstance(call.target, AdObject):
-        wanted |= {o.id for o in call.world.objects.values() if call.target.id in _line(call, o)}
-    category = call.params.get("category")
+    ids, category = _wanted_ids(call), call.params.get("category")
     if category is not None and category not in CATEGORIES:
         raise MetaError(100, f"(#100) category must be one of {', '.join(CATEGORIES)}")
     found = []
     for row in reversed(call.world.ledger):
         at = datetime.fromisoformat(row["market_time"])
-        if row["account"] != call.account.id or row["result"] != "applied" or (last and at > last):
-            continue
         if first and at < first:
             break
-        event = _event(call, row)
-        if event and (not wanted or row["object_id"] in wanted) and (not category or CATEGORIES[category](event)):
+        is_told = row["account"] == call.account.id and row["result"] == "applied" and not (last and at > last)
+        if is_told and _is_asked_for(call, row, ids, category):
             found.append(row)
     return found
+
+
+def _wanted_ids(call: Call) -> set[str]:
+    """The objects named, and the one whose edge this is with all that hangs on it; empty for all."""
+    wanted = {str(oid) for name in ("oid", "extra_oids") for oid in many(call.params.get(name, "[]"))}
+    if isinstance(call.target, AdObject):
+        wanted |= {o.id for o in call.world.objects.values() if call.target.id in _line(call, o)}
+    return wanted
+
+
+def _is_asked_for(call: Call, row: dict[str, Any], ids: set[str], category: str | None) -> bool:
+    event = _event(call, row)
+    return event is not None and (not ids or row["object_id"] in ids) and (not category or CATEGORIES[category](event))
 
 
 def _line(call: Call, thing: AdObject) -> list[str]:

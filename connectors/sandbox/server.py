@@ -20,17 +20,19 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from connectors.sandbox import meta, shopify, tiktok
+from connectors.sandbox import meta, shopify, tiktok, tiktok_shop
 from connectors.sandbox.answers import Request, Response, answer
 from connectors.sandbox.control import PREFIX, Control
 from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.journal import Journal, StateError
+from connectors.sandbox.pushes import Pushes
 from connectors.sandbox.world import Config, World
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 META_PATH = re.compile(r"/v\d+\.\d+(/|$)")
+Face = meta.Face | tiktok.Face | shopify.Face | tiktok_shop.Face
 TIKTOK_PATHS = ("/open_api/", "/portal/")  # the second is where merchants consent
 GATEWAY_PAGE = "<html><head><title>504 Gateway Time-out</title></head><body>504 Gateway Time-out</body></html>"
 
@@ -47,7 +49,9 @@ class Application:
         self.faults = Faults()
         self._meta = meta.Face(world)
         self._tiktok = tiktok.Face(world)
-        self._shopify = shopify.Face(world, shopify_plan)
+        self.pushes = Pushes(self.faults)
+        self._shopify = shopify.Face(world, self.pushes, shopify_plan)
+        self._tiktok_shop = tiktok_shop.Face(world, self.pushes)
         self._control = Control(world, self.faults, self._meta, self._tiktok)
         self._timers: list[threading.Timer] = []
 
@@ -73,19 +77,21 @@ class Application:
         fault = self.faults.take(face.platform, request.method, request.path)
         return self._respond(face, request) if fault is None else self._fail(face, request, fault)
 
-    def _face(self, path: str) -> meta.Face | tiktok.Face | shopify.Face | None:
+    def _face(self, path: str) -> Face | None:
         if META_PATH.match(path):
             return self._meta
         if path.startswith(TIKTOK_PATHS):
             return self._tiktok
+        if path.startswith(tiktok_shop.PATHS):
+            return self._tiktok_shop
         return self._shopify if path.startswith("/admin/") else None
 
-    def _respond(self, face: meta.Face | tiktok.Face | shopify.Face, request: Request) -> Response:
+    def _respond(self, face: Face, request: Request) -> Response:
         with self.world.lock:
             self.world.tick()
             return face.respond(request)
 
-    def _fail(self, face: meta.Face | tiktok.Face | shopify.Face, request: Request, fault: Fault) -> Response:
+    def _fail(self, face: Face, request: Request, fault: Fault) -> Response:
         if fault.fault in ("rate_limit", "server_error", "expired_token"):
             with self.world.lock:
                 self.world.tick()

@@ -32,6 +32,7 @@ from graphql import (
 
 from connectors.sandbox.answers import Bucket, Request, Response, answer, loads
 from connectors.sandbox.orders import Order
+from connectors.sandbox.pushes import Pushes
 from connectors.sandbox.shopify_cost import Meter
 from connectors.sandbox.shopify_orders import (
     Node,
@@ -67,8 +68,8 @@ class Face:
 
     platform = "shopify"
 
-    def __init__(self, world: World, plan: str = "plus") -> None:
-        self.world = world
+    def __init__(self, world: World, pushes: Pushes, plan: str = "plus") -> None:
+        self.world, self.pushes = world, pushes
         size, rate = PLANS[plan]
         self._buckets = {shop.domain: Bucket(size, rate) for shop in world.shops}
 

@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -93,6 +94,8 @@ class World:
         self.orders, self.customers = self._sales.orders, self._sales.customers
         self._plant()
         self._wall = time.monotonic()
+        # Told of every move of the clock after it: from when to when (market time). Not while history is replayed.
+        self.on_advance: list[Callable[[datetime, datetime], None]] = []
         self._live_before_start()
         self._replay(entries)
 
@@ -134,7 +137,10 @@ class World:
         hour = int(moment.timestamp()) // HOUR
         if hour > self.market.hour or not self.config.clock:
             self.journal.append({"kind": "clock", "now": moment.isoformat()})
+        before = self.now
         self._run_to(moment)
+        for told in self.on_advance:
+            told(before, moment)
 
     def write(self, change: Change, actor: str) -> None:
         """Book a write that the platform accepts, and let it take effect now."""

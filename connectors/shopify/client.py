@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connectors.contracts import OrderRecord, Platform, ShopRecord
+from connectors.contracts import Platform
 from connectors.errors import ConfigurationError, MalformedReplyError, NotFoundError
 from connectors.fields import Row, identifier, row, rows
 from connectors.http import Transport
@@ -16,6 +16,7 @@ from connectors.pagination import by_cursor
 from connectors.replies import Reply, plain
 from connectors.shopify import parse
 from connectors.shopify.errors import TooCostlyError, judge_read
+from connectors.store_contracts import OrderRecord, ProductRecord, ShopRecord
 
 QUERIES = {path.stem: path.read_text("utf-8") for path in (Path(__file__).parent / "queries").glob("*.graphql")}
 
@@ -62,6 +63,12 @@ class ShopifyStore:
             record = parse.order(source, self._lines(source), self._refunds(source))
             if updated_from <= record.updated_at < updated_to:
                 yield record
+
+    def orders_by_id(self, external_ids: Iterable[str]) -> Iterator[OrderRecord]:
+        raise NotImplementedError
+
+    def products(self, updated_from: datetime | None = None) -> Iterator[ProductRecord]:
+        raise NotImplementedError
 
     def _pages_of_orders(self, search: str) -> Iterator[Row]:
         size = ORDERS_PER_PAGE

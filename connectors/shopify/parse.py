@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlsplit
 
-from connectors.contracts import LineRecord, OrderRecord, Platform, RefundRecord, ShopRecord
+from connectors.contracts import Platform
 from connectors.fields import Row, count, flag, identifier, known, malformed, micros, moment, part, row, rows, text
+from connectors.store_contracts import LineRecord, OrderRecord, RefundRecord, ShopRecord
 
 # Whether the index of a customer's first order is 0 or 1 is not documented; both count as new.
 LAST_INDEX_OF_A_NEW_CUSTOMER = 1

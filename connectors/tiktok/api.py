@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Hashable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from connectors import fields
 from connectors.contracts import Platform
 from connectors.errors import ConfigurationError
 from connectors.fields import Row, count, known, row, rows
@@ -15,6 +17,8 @@ from connectors.http import Judge, Transport
 from connectors.pace import Pace
 from connectors.pagination import by_number
 from connectors.tiktok.errors import judge_read
+
+digits = partial(fields.digits, platform=Platform.TIKTOK)
 
 PRODUCTION_URL = "https://business-api.tiktok.com"
 PAGE_SIZE = 1000
@@ -79,10 +83,3 @@ def root(version: str) -> str:
     if not re.fullmatch(r"v[0-9]{1,2}\.[0-9]", version):
         raise ConfigurationError("tiktok: the version must be like v1.3", platform=Platform.TIKTOK)
     return f"/open_api/{version}/"
-
-
-def digits(external_id: str) -> str:
-    """The id, which is nothing but digits."""
-    if not re.fullmatch(r"[0-9]{1,32}", external_id):
-        raise ConfigurationError("tiktok: an id is a row of digits", platform=Platform.TIKTOK)
-    return external_id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date
 from functools import cached_property, partial
 from itertools import starmap
@@ -30,14 +29,8 @@ from connectors.contracts import (
 from connectors.errors import (
     BelowMinimumError,
     ConfigurationError,
-    ConnectorError,
-    MalformedReplyError,
     NotFoundError,
-    NotSentError,
-    RateLimitedError,
     RefusedError,
-    TransientError,
-    UnverifiedError,
 )
 from connectors.fields import Row, identifier, rows
 from connectors.hours import days_between, in_order, spans, zone_named
@@ -49,6 +42,7 @@ from connectors.tiktok.errors import judge_write
 from connectors.tiktok.families import endpoints
 from connectors.tiktok.floors import floor as least
 from connectors.tiktok.tree import Tree
+from connectors.writing import nothing_sent, reading_back
 
 
 class TikTokAds:
@@ -165,26 +159,26 @@ class TikTokAds:
 
     def _before_writing(self, target: Target) -> Row:
         """What TikTok tells now: which of its meanings one field has depends on what is held."""
-        with _nothing_sent():
+        with nothing_sent(Platform.TIKTOK):
             try:
                 return self._tree.found(target)
             except NotFoundError as error:
                 raise RefusedError(str(error), platform=Platform.TIKTOK, code=error.code) from error
 
     def _currency(self) -> str:
-        with _nothing_sent():
+        with nothing_sent(Platform.TIKTOK):
             return self._facts.currency
 
     def _set_budget(self, target: Target, micros: int, kind: str) -> Held:
         """Write the one field for both kinds of budget; refused here when the object carries none of this kind."""
         source = self._before_writing(target)
-        with _nothing_sent():
+        with nothing_sent(Platform.TIKTOK):
             held = _held(target, source)
         if getattr(held, kind, None) is None:
             raise _refusal(f"that {target.level} carries no such budget")
         currency = self._currency()
         amount = micros_to_tiktok(micros, currency)
-        with _nothing_sent():
+        with nothing_sent(Platform.TIKTOK):
             floor = least(target, source, currency, is_lifetime=kind == "lifetime_budget_micros")
         if floor is not None and micros < floor:
             message = f"tiktok: {micros} micros are less than the least budget, {floor}"
@@ -204,11 +198,8 @@ class TikTokAds:
         self._transport.write(
             self._api.root + path, json=body, judge=partial(judge_write, external_id=target.external_id)
         )
-        try:
+        with reading_back(Platform.TIKTOK):
             return self.read(target)
-        except ConnectorError as error:
-            message = f"tiktok: accepted, but not read back: {error}"
-            raise UnverifiedError(message, platform=Platform.TIKTOK) from error
 
 
 RECORDS: dict[Level, Callable[[Row, Family], Held]] = {
@@ -226,15 +217,6 @@ def _held(target: Target, source: Row) -> Held:
     if target.family is Family.GMV_MAX:
         return GMV_MAX_RECORDS[target.level](source)
     return RECORDS[target.level](source, target.family)
-
-
-@contextmanager
-def _nothing_sent() -> Iterator[None]:
-    """What could not be read before a write: the write did not happen."""
-    try:
-        yield
-    except (TransientError, RateLimitedError, MalformedReplyError) as error:
-        raise NotSentError(f"tiktok: nothing was sent: {error}", platform=Platform.TIKTOK) from error
 
 
 def _refusal(why: str) -> ConfigurationError:

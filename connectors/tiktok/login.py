@@ -6,19 +6,17 @@ tokens of the portal's documents).
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import urlencode
 
-from connectors.contracts import Grant, OwnedAccount, Platform
-from connectors.errors import AuthenticationError, MalformedReplyError
-from connectors.fields import identifier, rows
-from connectors.redaction import BLOT
+from connectors.contracts import Platform
+from connectors.errors import AuthenticationError
+from connectors.fields import access_token, identifier, rows
+from connectors.login_contracts import Grant, LoginApp, OwnedAccount
 from connectors.tiktok import parse
 from connectors.tiktok.api import Api, root
 from connectors.tiktok.errors import judge_read, judge_write
 
-TOKEN = re.compile(r"[\x21-\x7e]{8,4000}")
 ADVERTISERS_AT_ONCE = 100
 
 
@@ -27,26 +25,25 @@ class TikTokLogin:
 
     platform = Platform.TIKTOK
 
-    def __init__(
-        self, *, base_url: str, dialog_url: str, version: str, app_id: str, app_secret: str, **transport: Any
-    ) -> None:
-        root(version)
-        self._base_url, self._dialog_url, self._version = base_url, dialog_url, version
-        self._app = {"app_id": app_id, "secret": app_secret}
+    def __init__(self, app: LoginApp, **transport: Any) -> None:
+        root(app.version)
+        self._base_url, self._dialog_url, self._version = app.base_url, app.dialog_url, app.version
+        self._app = {"app_id": app.app_id, "secret": app.app_secret}
         self._options = transport
 
     def consent_url(self, *, redirect_uri: str, state: str) -> str:
         asked = {"app_id": self._app["app_id"], "redirect_uri": redirect_uri, "state": state}
         return f"{self._dialog_url.rstrip('/')}/portal/auth?{urlencode(asked)}"
 
+    def check_callback(self, query: str) -> None:
+        """TikTok signs no callback."""
+
     def exchange(self, code: str, *, redirect_uri: str) -> Grant:
         """The grant for an `auth_code`, which is sent once: it works once, however the answer is lost."""
         api = self._api("", read_attempts=1)
         asked = {**self._app, "auth_code": code}
         data = api.transport.read("POST", api.root + "oauth2/access_token/", json=asked, judge=judge_read)
-        token, scopes = data.get("access_token"), data.get("scope")
-        if not isinstance(token, str) or not TOKEN.fullmatch(token) or BLOT in token:
-            raise MalformedReplyError("tiktok: the answer holds no access token", platform=Platform.TIKTOK)
+        token, scopes = access_token(data, Platform.TIKTOK), data.get("scope")
         told = scopes if isinstance(scopes, list) else []
         return Grant(token, scopes=tuple(str(scope)[:64] for scope in told if isinstance(scope, int | str)))
 

@@ -10,9 +10,9 @@ from connectors.contracts import (
     CreativeRecord,
     DeliveryStatus,
     Family,
-    OwnedAccount,
 )
 from connectors.fields import Row, identifier, micros, part, rows, text
+from connectors.login_contracts import OwnedAccount
 from connectors.money import tiktok_minimum_ad_group_daily
 from connectors.tiktok import bids
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import models, transaction
 
 from accounts.models import Store
-from connectors.contracts import OrderRecord, StorePlatform
+from connectors.store_contracts import OrderRecord, StorePlatform
 from metrics.models import Order, OrderLine, Refund, StoreCoverage
 from metrics.sync.counts import Progress, SyncCounts
 from metrics.sync.refusals import storable

@@ -18,9 +18,9 @@ from django.utils import timezone
 from accounts.models import AdAccount, Credential, Membership, Role, User
 from accounts.scoping import all_tenants
 from connectors import views
-from connectors.contracts import Grant
 from connectors.errors import AuthenticationError, TransientError
 from connectors.grants import Ended, remove
+from connectors.login_contracts import Grant
 from connectors.models import Login
 from tests.admin.conftest import FOREIGN, As
 from tests.connectors.fake_login import CODE, FakeLogin, fake, owned

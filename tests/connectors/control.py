@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 
-from connectors.contracts import AdPlatform, Platform, StorePlatform
+from connectors.contracts import AdPlatform, Platform
 from connectors.registry import Connection, ad_platform, store_platform
+from connectors.store_contracts import StorePlatform
 
 VERSIONS = {Platform.META: "v26.0", Platform.TIKTOK: "v1.3", Platform.SHOPIFY: "2026-10"}
 OWN_ID = {Platform.META: "account_id", Platform.TIKTOK: "advertiser_id", Platform.SHOPIFY: "shop"}

@@ -13,9 +13,10 @@ from django.db import connection
 
 from accounts.models import AdAccount, Credential
 from connectors import deadline, registry
-from connectors.contracts import Grant, OwnedAccount, Platform
+from connectors.contracts import Platform
 from connectors.errors import AuthenticationError, ConnectorError
 from connectors.grants import connect_accounts
+from connectors.login_contracts import Grant, OwnedAccount
 from connectors.logins import Answer, begin_login, finish_login
 from tests.factories import House
 

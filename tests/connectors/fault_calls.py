@@ -17,16 +17,15 @@ from connectors.contracts import (
     BidStrategy,
     DeliveryStatus,
     Family,
-    Grant,
     Held,
     Level,
-    LoginProvider,
     Platform,
     Target,
 )
+from connectors.login_contracts import Grant, LoginApp, LoginProvider
 from connectors.meta.client import MetaAds
 from connectors.meta.graph import appsecret_proof
-from connectors.registry import LoginApp, login_provider
+from connectors.registry import login_provider
 from connectors.sandbox.answers import Bucket
 from connectors.sandbox.logins import SCOPES
 from connectors.sandbox.server import Sandbox

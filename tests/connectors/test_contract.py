@@ -7,6 +7,7 @@ import logging
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -175,6 +176,25 @@ def test_pausing_and_enabling_read_back(sandbox: Control, ads: AdPlatform, ad_se
             assert ads.set_status(ad_set.target, status).status is status
             assert held(ads, ad_set.target).status is status
     assert [r["result"] for r in rows] == ["applied", "applied"]
+
+
+def test_every_level_is_paused_and_enabled(sandbox: Control, ads: AdPlatform) -> None:
+    ad, campaign = next(ads.ads()), next(ads.campaigns())
+    for target in (Target(Level.AD, ad.external_id), Target(Level.CAMPAIGN, campaign.external_id)):
+        with sandbox.written() as rows:
+            assert ads.set_status(target, DeliveryStatus.PAUSED).status is DeliveryStatus.PAUSED
+            assert ads.set_status(target, DeliveryStatus.ACTIVE).status is DeliveryStatus.ACTIVE
+        assert [(r["object_id"], r["result"]) for r in rows] == [(target.external_id, "applied")] * 2
+
+
+def test_a_campaign_that_carries_the_budget_takes_a_new_one(sandbox: Control, ads: AdPlatform) -> None:
+    campaign = next(c for c in ads.campaigns() if c.daily_budget_micros)
+    assert campaign.daily_budget_micros is not None
+    wanted = campaign.daily_budget_micros + 2 * UNIT
+    with sandbox.written() as rows:
+        held: Any = ads.set_daily_budget(Target(Level.CAMPAIGN, campaign.external_id), wanted)
+    assert held.daily_budget_micros == wanted
+    assert [r["result"] for r in rows] == ["applied"]
 
 
 def test_removing_is_nothing_that_we_do(sandbox: Control, ads: AdPlatform, ad_set: AdSetRecord) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from connectors.contracts import Grant, Platform
+from connectors.contracts import Platform
 from connectors.errors import (
     AuthenticationError,
     ConnectorError,
@@ -22,6 +22,7 @@ from connectors.errors import (
     TransientError,
     UnverifiedError,
 )
+from connectors.login_contracts import Grant
 from connectors.sandbox.faults import KINDS
 from connectors.sandbox.server import Sandbox, running_sandbox
 from tests.connectors.fault_calls import BACK, CALLS, META_READS, READS, WRITES, Stage, stage

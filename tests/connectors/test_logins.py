@@ -18,9 +18,10 @@ from django.utils import timezone
 from accounts.clock import wall_now
 from accounts.models import Credential, User
 from connectors import deadline, registry
-from connectors.contracts import Grant, OwnedAccount, Platform
+from connectors.contracts import Platform
 from connectors.errors import ConfigurationError, TransientError
 from connectors.grants import Ended, LoginError, connect_accounts, disconnect, owned_accounts, remove
+from connectors.login_contracts import Grant, OwnedAccount
 from connectors.logins import Answer
 from connectors.models import Login
 from connectors.renewal import refresh_logins

@@ -8,7 +8,8 @@ import pytest
 
 from connectors.contracts import Platform
 from connectors.errors import ConfigurationError
-from connectors.registry import Connection, LoginApp, ad_platform, login_provider, store_platform, table
+from connectors.login_contracts import LoginApp
+from connectors.registry import Connection, ad_platform, login_provider, store_platform, table
 
 OWN = {
     Platform.META: ("v26.0", "act_7"),

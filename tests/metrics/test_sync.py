@@ -13,8 +13,9 @@ from django.core.management import CommandError, call_command
 from accounts.hours import HOUR, day_bounds
 from accounts.models import Ad, AdAccount, AdSet, Alert, Campaign, Store, Tenant
 from connectors.connections import connect_ad_account, connect_store
-from connectors.contracts import HourRecord, OrderRecord
+from connectors.contracts import HourRecord
 from connectors.errors import TransientError
+from connectors.store_contracts import OrderRecord
 from metrics import accounting
 from metrics.facts import hours_as_known
 from metrics.models import (

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from connectors.contracts import Grant, OwnedAccount
+from connectors.contracts import Platform
 from connectors.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -19,6 +19,7 @@ from connectors.errors import (
     OutcomeUnknownError,
     TransientError,
 )
+from connectors.login_contracts import Grant, LoginApp, OwnedAccount
 from connectors.meta.graph import appsecret_proof
 from connectors.meta.login import MetaLogin
 from tests.connectors.meta.answers import BUSY, SECRET, listing, query, verb
@@ -35,11 +36,7 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 
 def login(served: Wire | None = None) -> MetaLogin:
     return MetaLogin(
-        base_url=served.url if served else "",
-        dialog_url="https://www.facebook.com",
-        version="v26.0",
-        app_id=APP,
-        app_secret=SECRET,
+        LoginApp(Platform.META, served.url if served else "", "https://www.facebook.com", "v26.0", APP, SECRET),
         patience=2.0,
     )
 
@@ -197,4 +194,4 @@ def test_no_secret_is_told_or_logged(
 @pytest.mark.parametrize("version", ["", "26.0", "v26.0/.."])
 def test_a_version_that_is_none_is_refused(version: str) -> None:
     with pytest.raises(ConfigurationError):
-        MetaLogin(base_url="", dialog_url="https://d", version=version, app_id=APP, app_secret=SECRET)
+        MetaLogin(LoginApp(Platform.META, "", "https://d", version, APP, SECRET))

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
-from connectors.contracts import (
-    AdSetRecord,
-    Bid,
-    BidStrategy,
-    DeliveryStatus,
-    Grant,
-    Level,
-    Platform,
-    Target,
-)
+from connectors.contracts import AdSetRecord, Bid, BidStrategy, Level, Platform, Target
 from connectors.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -28,6 +18,7 @@ from connectors.errors import (
     RefusedError,
     UnverifiedError,
 )
+from connectors.login_contracts import Grant, LoginApp
 from connectors.meta.client import MetaAds
 from connectors.meta.login import MetaLogin
 from tests.connectors.control import Control
@@ -42,13 +33,7 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 
 def login(control: Control) -> MetaLogin:
     own = control.get("credentials")["meta"]
-    return MetaLogin(
-        base_url=control.url,
-        dialog_url=control.url,
-        version="v26.0",
-        app_id=own["app_id"],
-        app_secret=own["app_secret"],
-    )
+    return MetaLogin(LoginApp(Platform.META, control.url, control.url, "v26.0", own["app_id"], own["app_secret"]))
 
 
 def agreed(provider: MetaLogin) -> str:
@@ -135,25 +120,6 @@ def test_a_bid_is_one_write_and_reads_back_equal(control: Control, ads: MetaAds,
     assert isinstance(held, AdSetRecord)
     assert held.bid == bid
     assert {(r["object_id"], r["result"]) for r in rows} <= {(ad_set.external_id, "applied")}
-
-
-def test_every_level_is_paused_and_enabled(control: Control, ads: MetaAds) -> None:
-    ad, campaign = next(ads.ads()), next(ads.campaigns())
-    for target in (Target(Level.AD, ad.external_id), Target(Level.CAMPAIGN, campaign.external_id)):
-        with control.written() as rows:
-            assert ads.set_status(target, DeliveryStatus.PAUSED).status is DeliveryStatus.PAUSED
-            assert ads.set_status(target, DeliveryStatus.ACTIVE).status is DeliveryStatus.ACTIVE
-        assert [(r["object_id"], r["result"]) for r in rows] == [(target.external_id, "applied")] * 2
-
-
-def test_a_campaign_that_carries_the_budget_takes_a_new_one(control: Control, ads: MetaAds) -> None:
-    campaign = next(c for c in ads.campaigns() if c.daily_budget_micros)
-    assert campaign.daily_budget_micros is not None
-    wanted = campaign.daily_budget_micros + 2 * UNIT
-    with control.written() as rows:
-        held: Any = ads.set_daily_budget(Target(Level.CAMPAIGN, campaign.external_id), wanted)
-    assert held.daily_budget_micros == wanted
-    assert [r["result"] for r in rows] == ["applied"]
 
 
 def test_a_budget_of_the_other_kind_is_refused(control: Control, ads: MetaAds, ad_set: AdSetRecord) -> None:

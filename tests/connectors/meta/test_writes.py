@@ -8,16 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.contracts import (
-    AdRecord,
-    AdSetRecord,
-    Bid,
-    BidStrategy,
-    CampaignRecord,
-    DeliveryStatus,
-    Held,
-    Target,
-)
+from connectors.contracts import AdRecord, AdSetRecord, Bid, BidStrategy, CampaignRecord, DeliveryStatus, Held, Target
 from connectors.errors import (
     BelowMinimumError,
     ConfigurationError,

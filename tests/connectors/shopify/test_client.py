@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.contracts import OrderRecord, Platform
+from connectors.contracts import Platform
 from connectors.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -19,6 +19,7 @@ from connectors.errors import (
 )
 from connectors.shopify.client import ShopifyStore, shop_host
 from connectors.shopify.errors import TooCostlyError
+from connectors.store_contracts import OrderRecord
 from tests.connectors.control import Control
 from tests.connectors.shopify.test_parse import money, node
 from tests.connectors.wire import Script, Wire, says, wire

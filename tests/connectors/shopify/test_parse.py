@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from connectors.contracts import LineRecord, OrderRecord, Platform, RefundRecord
+from connectors.contracts import Platform
 from connectors.errors import MalformedReplyError
 from connectors.shopify import parse
+from connectors.store_contracts import LineRecord, OrderRecord, RefundRecord
 
 
 def money(amount: str) -> dict[str, Any]:

@@ -10,16 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.contracts import (
-    AdSetRecord,
-    Bid,
-    BidStrategy,
-    CampaignRecord,
-    DeliveryStatus,
-    Family,
-    Level,
-    Target,
-)
+from connectors.contracts import AdSetRecord, Bid, BidStrategy, CampaignRecord, DeliveryStatus, Family, Level, Target
 from connectors.errors import (
     ConfigurationError,
     MalformedReplyError,

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from connectors.contracts import Grant, OwnedAccount, Platform
+from connectors.contracts import Platform
 from connectors.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -22,6 +22,7 @@ from connectors.errors import (
     RefusedError,
     TransientError,
 )
+from connectors.login_contracts import Grant, LoginApp, OwnedAccount
 from connectors.sandbox.server import running_sandbox
 from connectors.tiktok.login import TikTokLogin
 from tests.connectors.control import Control
@@ -38,11 +39,7 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 
 def login(served: Wire | None = None) -> TikTokLogin:
     return TikTokLogin(
-        base_url=served.url if served else "",
-        dialog_url="https://business-api.tiktok.com",
-        version="v1.3",
-        app_id=APP,
-        app_secret=SECRET,
+        LoginApp(Platform.TIKTOK, served.url if served else "", "https://business-api.tiktok.com", "v1.3", APP, SECRET),
         patience=2.0,
     )
 
@@ -193,7 +190,7 @@ def test_no_secret_is_told_or_logged(
 @pytest.mark.parametrize("version", ["", "1.3", "v1.3/.."])
 def test_a_version_that_is_none_is_refused(version: str) -> None:
     with pytest.raises(ConfigurationError):
-        TikTokLogin(base_url="", dialog_url="https://d", version=version, app_id=APP, app_secret=SECRET)
+        TikTokLogin(LoginApp(Platform.TIKTOK, "", "https://d", version, APP, SECRET))
 
 
 @pytest.fixture(scope="module")
@@ -204,13 +201,7 @@ def control() -> Iterator[Control]:
 
 def at(control: Control) -> TikTokLogin:
     own = control.get("credentials")["tiktok"]
-    return TikTokLogin(
-        base_url=control.url,
-        dialog_url=control.url,
-        version="v1.3",
-        app_id=own["app_id"],
-        app_secret=own["app_secret"],
-    )
+    return TikTokLogin(LoginApp(Platform.TIKTOK, control.url, control.url, "v1.3", own["app_id"], own["app_secret"]))
 
 
 def agreed(provider: TikTokLogin) -> str:

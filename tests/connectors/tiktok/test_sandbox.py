@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.contracts import AdSetRecord, Bid, BidStrategy, DeliveryStatus, Level, Target
+from connectors.contracts import AdSetRecord, Bid, BidStrategy, DeliveryStatus
 from connectors.errors import ConfigurationError, RefusedError
 from connectors.tiktok.client import TikTokAds
 from tests.connectors.control import Control
@@ -108,25 +107,6 @@ def test_bids_go_to_and_fro_and_read_back_equal(
         assert isinstance(held, AdSetRecord)
         assert held.bid == bid
         assert {(r["object_id"], r["result"]) for r in rows} == {(ad_set.external_id, "applied")}
-
-
-def test_every_level_is_paused_and_enabled(control: Control, ads: TikTokAds) -> None:
-    ad, campaign = next(ads.ads()), next(ads.campaigns())
-    for target in (Target(Level.AD, ad.external_id), Target(Level.CAMPAIGN, campaign.external_id)):
-        with control.written() as rows:
-            assert ads.set_status(target, DeliveryStatus.PAUSED).status is DeliveryStatus.PAUSED
-            assert ads.set_status(target, DeliveryStatus.ACTIVE).status is DeliveryStatus.ACTIVE
-        assert [(r["object_id"], r["result"]) for r in rows] == [(target.external_id, "applied")] * 2
-
-
-def test_a_campaign_that_carries_the_budget_takes_a_new_one(control: Control, ads: TikTokAds) -> None:
-    campaign = next(c for c in ads.campaigns() if c.daily_budget_micros)
-    assert campaign.daily_budget_micros is not None
-    wanted = campaign.daily_budget_micros + 2 * UNIT
-    with control.written() as rows:
-        held: Any = ads.set_daily_budget(Target(Level.CAMPAIGN, campaign.external_id), wanted)
-    assert held.daily_budget_micros == wanted
-    assert [r["result"] for r in rows] == ["applied"]
 
 
 def test_a_budget_of_the_other_kind_is_not_sent(control: Control, ads: TikTokAds, ad_set: AdSetRecord) -> None:

@@ -1,0 +1,33 @@
+"""TikTok Shop's OAuth pages and endpoints as a `LoginProvider`, for sellers and creators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.contracts import Platform
+from connectors.login_contracts import Grant, LoginApp, OwnedAccount
+
+
+class TikTokShopLogin:
+    platform = Platform.TIKTOK_SHOP
+
+    def __init__(self, app: LoginApp, **transport: Any) -> None:
+        raise NotImplementedError
+
+    def consent_url(self, *, redirect_uri: str, state: str) -> str:
+        raise NotImplementedError
+
+    def check_callback(self, query: str) -> None:
+        """TikTok Shop signs no callback."""
+
+    def exchange(self, code: str, *, redirect_uri: str) -> Grant:
+        raise NotImplementedError
+
+    def refresh(self, grant: Grant) -> Grant:
+        raise NotImplementedError
+
+    def revoke(self, grant: Grant) -> None:
+        raise NotImplementedError
+
+    def owned_accounts(self, grant: Grant) -> list[OwnedAccount]:
+        raise NotImplementedError
