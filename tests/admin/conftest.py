@@ -15,7 +15,28 @@ from accounts.api_keys import create_key
 from accounts.models import Ad, Creative, IdempotentRequest, User
 from accounts.scoping import all_tenants
 from automation.models import Action, Approval, PolicyRun, ProposalRecord, Verdict
-from metrics.models import AdDay, AdDayPurchases, Backfill, HourlyMetricRevision, OrderLine, ProductCost, Refund
+from connectors.models import Delivery, PrivacyRequest, TokenUse
+from metrics.models import (
+    AdDay,
+    AdDayPurchases,
+    AffiliateSale,
+    Backfill,
+    HourlyMetricRevision,
+    Order,
+    OrderBackfill,
+    OrderEdit,
+    OrderLine,
+    Payment,
+    Product,
+    ProductCost,
+    Refund,
+    ShopDay,
+    ShopHealth,
+    ShopHour,
+    ShopReturn,
+    SourceCoverage,
+    Statement,
+)
 from rules.presets import enable_preset
 from tests.factories import AS_OF, SLOT, House, add_history, add_order, awaiting, make_house
 
@@ -72,6 +93,7 @@ def fill(house: House) -> Action:
             unit_cost_micros=9_000_000,
             effective_from=AS_OF.date(),
         )
+        fill_store(house, order)
         HourlyMetricRevision.objects.create(
             tenant=tenant, ad_set=ad_set, hour=SLOT, spend_micros=1, impressions=1, clicks=1, known_at=AS_OF
         )
@@ -122,6 +144,52 @@ def fill(house: House) -> Action:
             reason=f"{slug} reason",
         )
     return action
+
+
+def fill_store(house: House, order: Order) -> None:
+    """What stores and marketplaces tell, and what they push."""
+    tenant, store, slug = house.tenant, house.store, house.tenant.slug
+    shared = {"tenant": tenant, "store": store}
+    told = {**shared, "currency": "USD", "known_at": AS_OF}
+    OrderEdit.objects.create(
+        tenant=tenant, order=order, external_id=f"{slug}-edit", edited_at=AS_OF, amount_micros=-2_000_000
+    )
+    Product.objects.create(
+        **shared, external_id=f"{slug}-product", title=f"{slug} mug", listed_at=AS_OF, platform_updated_at=AS_OF
+    )
+    SourceCoverage.objects.create(**shared, kind="products", known_from=AS_OF, known_to=AS_OF)
+    OrderBackfill.objects.create(**shared, created_from=SLOT, created_to=AS_OF, asked_by=f"owner-{slug}")
+    Statement.objects.create(**told, external_id=f"{slug}-statement", statement_at=AS_OF, settlement_micros=1)
+    Payment.objects.create(**told, external_id=f"{slug}-payment", initiated_at=AS_OF, amount_micros=1)
+    AffiliateSale.objects.create(
+        **told,
+        external_id=f"{slug}-sale",
+        sku_external_id="1",
+        sold_at=AS_OF,
+        quantity=1,
+        sales_micros=1,
+        creator=f"{slug} creator",
+    )
+    ShopReturn.objects.create(
+        **told,
+        external_id=f"{slug}-return",
+        order_external_id=f"{slug}-order",
+        requested_at=AS_OF,
+        platform_updated_at=AS_OF,
+        is_refunded=False,
+        amount_micros=1,
+        units=1,
+    )
+    ShopHour.objects.create(**told, hour=SLOT, gmv_micros=1, orders=1)
+    ShopDay.objects.create(**told, day=SLOT.date(), gmv_micros=1, orders=1)
+    ShopHealth.objects.create(**shared, evaluated_at=AS_OF, known_at=AS_OF, tier=f"{slug} tier")
+    Delivery.objects.create(
+        **shared, topic="orders/create", webhook_id=f"{slug}-webhook", body_sha256="0" * 64, resource=f"{slug}-order"
+    )
+    PrivacyRequest.objects.create(
+        **shared, kind="export", shop=f"{slug}.myshopify.com", due_at=AS_OF, export={"orders": [f"{slug}-order"]}
+    )
+    TokenUse.objects.create(tenant=tenant, credential=store.credential, at=AS_OF, operation=f"GET /{slug}")
 
 
 @pytest.fixture
