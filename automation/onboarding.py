@@ -13,7 +13,7 @@ from accounts.money import MICROS, PPM, micros_from_text
 from automation.kill_switch import ensure_switches
 from automation.models import Limits
 from connectors.contracts import AccountRecord, Platform
-from connectors.registry import Connection, ad_platform, store_platform
+from connectors.registry import STORES, Connection, ad_platform, store_platform
 from connectors.store_contracts import ShopRecord
 from rules.presets import PRESETS, enable_preset
 
@@ -33,15 +33,18 @@ class Access:
     access_token: str = field(repr=False)
     app_id: str = ""
     app_secret: str = field(default="", repr=False)
+    cipher: str = ""
 
     def connection(self) -> Connection:
         prefix = self.platform.upper()
         return Connection(
             platform=self.platform,
             base_url=getattr(settings, f"{prefix}_BASE_URL"),
-            version=getattr(settings, f"{prefix}_API_VERSION"),
+            version=getattr(settings, f"{prefix}_API_VERSION", ""),
             external_id=self.external_id,
             secrets={"access_token": self.access_token, "app_secret": self.app_secret},
+            app_id=self.app_id,
+            cipher=self.cipher,
         )
 
 
@@ -52,8 +55,8 @@ def onboard(*, name: str, slug: str, accesses: list[Access], daily_target_micros
     """
     if Tenant.objects.filter(slug=slug).exists():
         raise OnboardingError(f"a tenant with the slug {slug!r} is connected already")
-    shops = [(a, store_platform(a.connection()).shop()) for a in accesses if a.platform == Platform.SHOPIFY]
-    accounts = [(a, ad_platform(a.connection()).account()) for a in accesses if a.platform != Platform.SHOPIFY]
+    shops = [(a, store_platform(a.connection()).shop()) for a in accesses if a.platform in STORES]
+    accounts = [(a, ad_platform(a.connection()).account()) for a in accesses if a.platform not in STORES]
     if not shops or not accounts:
         raise OnboardingError("expected a store and at least one ad account")
     shop = shops[0][1]
@@ -80,6 +83,9 @@ def _add_store(tenant: Tenant, access: Access, record: ShopRecord) -> None:
         name=record.name,
         currency=record.currency,
         timezone=record.timezone,
+        region=record.region,
+        seller_type=record.seller_type,
+        cipher=access.cipher,
         credential=_credential(tenant, access),
     )
 

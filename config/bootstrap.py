@@ -18,8 +18,14 @@ PLACES = (
     "TIKTOK_DIALOG_URL",
     "SHOPIFY_BASE_URL",
     "TIKTOK_SHOP_BASE_URL",
+    "TIKTOK_SHOP_AUTH_URL",
+    "TIKTOK_SHOP_DIALOG_URL",
+    "TIKTOK_SHOP_US_DIALOG_URL",
+    "TIKTOK_SHOP_CREATOR_DIALOG_URL",
 )
-DEMO_LINES = "".join(f"{name}={SANDBOX}\n" for name in PLACES) + "META_RATE_SCORE=9000\nTIKTOK_QPS=50\n"
+DEMO_LINES = (
+    "".join(f"{name}={SANDBOX}\n" for name in PLACES) + "META_RATE_SCORE=9000\nTIKTOK_QPS=50\nTIKTOK_SHOP_QPS=50\n"
+)
 
 
 def content(*, is_demo: bool) -> str:

@@ -47,7 +47,15 @@ HISTORY = timedelta(days=30)
 SLUG = "demo"
 START_TIMEOUT = 60
 STOP_TIMEOUT = 20
-RATES = {"META_RATE_SCORE": 9000, "TIKTOK_QPS": 50}  # what the sandbox lets through
+# How the sandbox names each platform's app and its secret.
+APP_FIELDS = {
+    "meta": ("app_id", "app_secret"),
+    "tiktok": ("app_id", "app_secret"),
+    "shopify": ("client_id", "client_secret"),
+    "tiktok_shop": ("app_key", "app_secret"),
+}
+IDS = {"meta": "account_id", "tiktok": "advertiser_id", "shopify": "shop", "tiktok_shop": "shop_id"}
+RATES = {"META_RATE_SCORE": 9000, "TIKTOK_QPS": 50, "TIKTOK_SHOP_QPS": 50}  # what the sandbox lets through
 
 
 class DemoError(Exception):
@@ -99,12 +107,14 @@ def prepare_database() -> None:
 
 def point_at(box: Sandbox) -> None:
     """Let this process and its children take the sandbox for all platforms, its pages and its apps included."""
-    values: dict[str, Any] = dict.fromkeys(PLACES, box.url) | RATES
     given = box.credentials()
-    for platform in settings.LOGIN_APPS:
-        app = {name: given[platform][name] for name in ("app_id", "app_secret")}
-        settings.LOGIN_APPS[platform] = app
-        os.environ |= {f"{platform}_{name}".upper(): value for name, value in app.items()}
+    values: dict[str, Any] = dict.fromkeys(PLACES, box.url) | RATES
+    values |= {"TIKTOK_SHOP_SERVICE_ID": given["tiktok_shop"]["service_id"]}
+    settings.TIKTOK_SHOP_DIALOG_URLS = dict.fromkeys(settings.TIKTOK_SHOP_DIALOG_URLS, box.url)
+    for platform, names in settings.LOGIN_APP_SETTINGS.items():
+        app_id, app_secret = (given[platform][name] for name in APP_FIELDS[platform])
+        settings.LOGIN_APPS[platform] = {"app_id": app_id, "app_secret": app_secret}
+        os.environ |= dict(zip(names, (app_id, app_secret), strict=True))
     for name, value in values.items():
         setattr(settings, name, value)
         os.environ[name] = str(value)
@@ -183,35 +193,19 @@ def connect(box: Sandbox) -> Tenant:
     if existing is not None:
         return existing
     given = box.credentials()
-    accesses = [
-        Access(
-            Platform.SHOPIFY,
-            given["shopify"]["shop"],
-            given["shopify"]["access_token"],
-            given["shopify"]["client_id"],
-            given["shopify"]["client_secret"],
-        ),
-        Access(
-            Platform.META,
-            given["meta"]["account_id"],
-            given["meta"]["access_token"],
-            given["meta"]["app_id"],
-            given["meta"]["app_secret"],
-        ),
-        Access(
-            Platform.TIKTOK,
-            given["tiktok"]["advertiser_id"],
-            given["tiktok"]["access_token"],
-            given["tiktok"]["app_id"],
-            given["tiktok"]["app_secret"],
-        ),
-    ]
+    accesses = [_access(Platform(platform), given[platform]) for platform in IDS]
     tenant = onboard(name=given.get("name", "Demo store"), slug=SLUG, accesses=accesses)
     AdAccount.objects.filter(tenant=tenant).update(rollout_stage="expand")
     Rule.objects.filter(tenant=tenant, is_safety=False).update(mode=AutomationMode.AUTO_ALL)
     Tenant.objects.filter(pk=tenant.pk).update(cogs_per_unit_micros=8 * MICROS)
     tenant.refresh_from_db()
     return tenant
+
+
+def _access(platform: Platform, given: dict[str, str]) -> Access:
+    app_id, app_secret = (given[name] for name in APP_FIELDS[platform])
+    cipher = given.get("shop_cipher", "")
+    return Access(platform, given[IDS[platform]], given["access_token"], app_id, app_secret, cipher)
 
 
 def load_history(tenant: Tenant, as_of: datetime) -> None:

@@ -247,7 +247,7 @@ LOGIN_APPS = {
 }
 # After Shopify's secret was rotated, deliveries may bear the old one's signature for an hour.
 SHOPIFY_OLD_APP_SECRET = SINGLE_TENANT["SHOPIFY_API_SECRET_OLD"]
-# US dollars for one unit of a currency, such as EUR:1.08,GBP:1.27: credit assessments compare in dollars.
+# US dollars for one unit of a currency, such as EUR=1.08,GBP=1.27: credit assessments compare in dollars.
 USD_RATES = env.dict("USD_RATES", default={})
 
 # --- Dispatch deadlines, seconds of wall time: send < request < lease < queue timeout ----------------
