@@ -12,6 +12,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 
 from automation.admin import approvals, switches
 from config import dashboard
+from metrics.admin import shop_page
 
 # Whoever edits a schedule runs code, and groups carry no rights here.
 for unwanted in (Failure, OrmQ, Schedule, Success, Group):
@@ -25,6 +26,7 @@ def extra_urls() -> list[URLPattern]:
         path("banner/", view(dashboard.banner_fragment), name="banner"),
         *approvals.urls(),
         *switches.urls(),
+        *shop_page.urls(),
     ]
 
 

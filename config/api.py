@@ -19,7 +19,7 @@ from accounts.api import AdSetDetail, AdSets, CampaignDetail, Campaigns
 from accounts.api_views import ApiView
 from automation.api import ActionDetail, Actions, KillSwitchOfTenant
 from config import api_schema, health
-from metrics.api import OverviewOfTenant
+from metrics.api import HoursOfStore, OverviewOfTenant, Stores
 
 __all__ = ["api_schema", "urlpatterns"]
 
@@ -99,6 +99,8 @@ urlpatterns = [
     path("ready", Ready.as_view()),
     path("schema", Schema.as_view()),
     path("overview", OverviewOfTenant.as_view()),
+    path("stores", Stores.as_view()),
+    path("stores/<str:id>/hours", HoursOfStore.as_view()),
     path("campaigns", Campaigns.as_view()),
     path("campaigns/<str:id>", CampaignDetail.as_view()),
     path("ad-sets", AdSets.as_view()),

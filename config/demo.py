@@ -105,11 +105,17 @@ def prepare_database() -> None:
     schedules.apply(schedules.DEMO_SCHEDULES)
 
 
-def point_at(box: Sandbox) -> None:
-    """Let this process and its children take the sandbox for all platforms, its pages and its apps included."""
+def point_at(box: Sandbox, port: int) -> None:
+    """Let this process and its children take the sandbox for all platforms, its pages and its apps included.
+
+    The platforms push their news to the demo's own web server, at `port`.
+    """
     given = box.credentials()
     values: dict[str, Any] = dict.fromkeys(PLACES, box.url) | RATES
-    values |= {"TIKTOK_SHOP_SERVICE_ID": given["tiktok_shop"]["service_id"]}
+    values |= {
+        "TIKTOK_SHOP_SERVICE_ID": given["tiktok_shop"]["service_id"],
+        "PUBLIC_URL": settings.PUBLIC_URL or f"http://127.0.0.1:{port}",
+    }
     settings.TIKTOK_SHOP_DIALOG_URLS = dict.fromkeys(settings.TIKTOK_SHOP_DIALOG_URLS, box.url)
     for platform, names in settings.LOGIN_APP_SETTINGS.items():
         app_id, app_secret = (given[platform][name] for name in APP_FIELDS[platform])

@@ -10,10 +10,15 @@ from django_q.models import Task
 
 from accounts.models import IdempotentRequest
 from accounts.scoping import all_tenants
+from connectors.models import Delivery, TokenUse
+from connectors.webhooks import LASTING
 
 HEARTBEAT_KEY = "queue-heartbeat"
 KEEP_RESULTS = timedelta(days=7)
 KEEP_ANSWERS = timedelta(days=2)
+KEEP_DELIVERIES = timedelta(days=30)
+KEEP_LASTING = timedelta(days=365)  # a replay of an uninstallation or an erasure is known as one for that long
+KEEP_TOKEN_USES = timedelta(days=400)
 
 
 def heartbeat() -> None:
@@ -22,9 +27,18 @@ def heartbeat() -> None:
 
 
 def purge() -> int:
-    """Old results of the queue, and answers kept for idempotent requests; returns the rows deleted."""
+    """Old results of the queue, answers kept for idempotent requests, deliveries worked off, and uses of tokens.
+
+    Returns the rows deleted.
+    """
     now = timezone.now()
-    results, _ = Task.objects.filter(stopped__lt=now - KEEP_RESULTS).delete()
     with all_tenants():
-        answers, _ = IdempotentRequest.objects.filter(created_at__lt=now - KEEP_ANSWERS).delete()
-    return int(results + answers)
+        worked_off = Delivery.objects.exclude(state=Delivery.State.WAITING)
+        old = (
+            Task.objects.filter(stopped__lt=now - KEEP_RESULTS),
+            IdempotentRequest.objects.filter(created_at__lt=now - KEEP_ANSWERS),
+            worked_off.filter(created_at__lt=now - KEEP_DELIVERIES).exclude(topic__in=LASTING),
+            worked_off.filter(created_at__lt=now - KEEP_LASTING),
+            TokenUse.objects.filter(at__lt=now - KEEP_TOKEN_USES),
+        )
+        return sum(int(rows.delete()[0]) for rows in old)

@@ -78,6 +78,8 @@ NAVIGATION: list[dict[str, Any]] = [
         "separator": True,
         "collapsible": True,
         "items": [
+            _page("Shops and creators", "storefront", "tiktok_shop"),
+            _page("Credit assessment", "credit_score", "credit"),
             _rows("Affiliate sales", "handshake", "metrics_affiliatesale"),
             _rows("Returns", "assignment_return", "metrics_shopreturn"),
             _rows("Statements", "receipt", "metrics_statement"),

@@ -14,7 +14,8 @@ class LoginApp:
     """The app that asks people for access: where its pages and endpoints are, and who it is.
 
     `subject` is what a login is for, where a platform needs to know before it begins: Shopify the shop's host,
-    TikTok Shop one of `seller`, `seller_us`, `creator`. `service_id` is TikTok Shop's.
+    TikTok Shop one of `seller`, `seller_us`, `creator`. `service_id` and `api_url` are TikTok Shop's,
+    `scopes` what Shopify is asked for (`()`: the connector's own choice).
     """
 
     platform: Platform
@@ -26,6 +27,7 @@ class LoginApp:
     subject: str = ""
     service_id: str = ""
     api_url: str = ""
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,7 @@ def _shopify(connection: Connection) -> StorePlatform:
         version=connection.version,
         shop=connection.external_id,
         access_token=connection.secret("access_token"),
+        stop_file=connection.stop_file,
     )
 
 

@@ -17,6 +17,18 @@ def words(name: str) -> str:
 
 
 @register.filter
+def ppm(value: int | None, places: int = 1) -> str:
+    """Millionths as a number: `4.6`."""
+    return "–" if value is None else f"{value / 1_000_000:.{places}f}"
+
+
+@register.filter
+def percent(value: int | None) -> str:
+    """Millionths as whole percents: `72 %`."""
+    return "–" if value is None else f"{value // 10_000} %"
+
+
+@register.filter
 def until(moment: datetime | None) -> str:
     """How long it is until then: `5 h 12 min`, `3 d 4 h`, or `now`."""
     left = moment - timezone.now() if moment else timedelta()

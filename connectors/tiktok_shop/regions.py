@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from connectors.contracts import Platform
+from connectors.replies import plain
+from connectors.tiktok_shop.errors import UnsupportedRegionError
+
 
 class Region(NamedTuple):
     currency: str
@@ -29,3 +33,20 @@ REGIONS: dict[str, Region] = {
     "PH": Region("PHP", "Asia/Manila"),
     "SG": Region("SGD", "Asia/Singapore"),
 }
+WITHOUT_PAYMENTS = frozenset({"ID", "MY", "PH", "SG", "TH", "VN"})  # "unavailable to SEA markets" (Get Payments)
+RATED = frozenset({"US"})  # "available only for US-region shops" (Get SPS Overview)
+
+
+def region_of(code: str) -> Region:
+    """Raises `UnsupportedRegionError` where the connector does not serve that market."""
+    if code not in REGIONS:
+        raise UnsupportedRegionError(unsupported(code), platform=Platform.TIKTOK_SHOP)
+    return REGIONS[code]
+
+
+def unsupported(code: str) -> str:
+    """What to tell a person about a shop of that market; "" where it is served."""
+    if code in REGIONS:
+        return ""
+    named = plain(code, 20) or "an unnamed region"
+    return f"TikTok Shop in {named} is not supported: supported are {', '.join(REGIONS)}"

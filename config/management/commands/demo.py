@@ -48,7 +48,7 @@ class Command(BursarCommand):
         demo.prepare_database()
         try:
             with demo.sandbox(options["sandbox_port"], options["seed"], options["start"]) as box:
-                demo.point_at(box)
+                demo.point_at(box, port)
                 tenant = self._first_hour(box)
                 if not once:
                     self._keep_running(tenant, box, seconds, port)

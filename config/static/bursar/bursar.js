@@ -1,7 +1,7 @@
 "use strict";
 /* Bursar's own behaviour in the admin: parts of a page that refresh themselves, charts, and selecting rows. */
 (() => {
-  const COLOURS = { Revenue: "#10b981", Spend: "#94a3b8", Profit: "#f59e0b" };
+  const COLOURS = { Revenue: "#10b981", Spend: "#94a3b8", Profit: "#f59e0b", Refunds: "#f87171", Paid: "#10b981", Expected: "#94a3b8", Score: "#f59e0b" };
   const charts = new Map();
 
   function options(currency, isFirst) {

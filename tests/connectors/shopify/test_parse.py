@@ -11,28 +11,11 @@ from connectors.contracts import Platform
 from connectors.errors import MalformedReplyError
 from connectors.shopify import parse
 from connectors.store_contracts import LineRecord, OrderRecord, RefundRecord
-
-
-def money(amount: str) -> dict[str, Any]:
-    return {"shopMoney": {"amount": amount, "currencyCode": "USD"}}
-
-
-def node(**changes: Any) -> dict[str, Any]:
-    order = {
-        "id": "gid://shopify/Order/1",
-        "createdAt": "2026-11-20T10:00:00Z",
-        "updatedAt": "2026-11-20T11:00:00Z",
-        "cancelledAt": None,
-        "test": False,
-        "displayFinancialStatus": "PAID",
-        "totalPriceSet": money("49.90"),
-        "customerJourneySummary": None,
-    }
-    return order | changes
+from tests.connectors.shopify.answers import line, money, node, refund
 
 
 def order(**changes: Any) -> OrderRecord:
-    return parse.order(node(**changes), [], [])
+    return parse.order(node(**changes), [], ())
 
 
 def visit(landing_page: str | None, **utm: str) -> dict[str, Any]:
@@ -44,15 +27,15 @@ def journey(last: Any = None, first: Any = None, index: int | None = None) -> di
 
 
 def test_reads_a_whole_order() -> None:
-    line = {"id": "gid://shopify/LineItem/1", "title": "Mug", "quantity": 2, "product": {"id": "gid://p/1"}}
-    line |= {"variant": None, "originalUnitPriceSet": money("24.95")}
-    refund = {"id": "gid://r/1", "processedAt": "2026-11-21T09:00:00Z", "totalRefundedSet": money("5.0")}
-    found = parse.order(node(), [line], [refund])
+    sold = line(1, "2.50", "1.25") | {"title": "Mug", "quantity": 2, "product": {"id": "gid://p/1"}}
+    sold |= {"originalUnitPriceSet": money("24.95")}
+    found = parse.order(node(), [sold], parse.refunds([refund(1, "5.0")]))
     assert found.total_micros == 49_900_000
     assert found.currency == "USD"
     assert found.created_at == datetime(2026, 11, 20, 10, tzinfo=UTC)
-    assert found.lines == (LineRecord("gid://shopify/LineItem/1", "gid://p/1", None, "Mug", 2, 24_950_000),)
-    assert found.refunds == (RefundRecord("gid://r/1", datetime(2026, 11, 21, 9, tzinfo=UTC), 5_000_000),)
+    assert found.lines == (LineRecord("gid://l/1", "gid://p/1", None, "Mug", 2, 24_950_000, 3_750_000),)
+    assert found.refunds == (RefundRecord("gid://shopify/Refund/1", datetime(2026, 11, 20, 10, tzinfo=UTC), 5_000_000),)
+    assert found.edits == ()
 
 
 @pytest.mark.parametrize(
@@ -118,11 +101,11 @@ def test_control_characters_never_get_in() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"totalPriceSet": None},
-        {"totalPriceSet": money("-1.00")},
-        {"totalPriceSet": money("NaN")},
-        {"totalPriceSet": {"shopMoney": {"amount": "1.0", "currencyCode": "DOLLARS"}}},
-        {"totalPriceSet": {"shopMoney": {"amount": None, "currencyCode": "USD"}}},
+        {"originalTotalPriceSet": None},
+        {"originalTotalPriceSet": money("-1.00")},
+        {"originalTotalPriceSet": money("NaN")},
+        {"originalTotalPriceSet": {"shopMoney": {"amount": "1.0", "currencyCode": "DOLLARS"}}},
+        {"originalTotalPriceSet": {"shopMoney": {"amount": None, "currencyCode": "USD"}}},
         {"createdAt": None},
         {"updatedAt": "soon"},
         {"test": None},
