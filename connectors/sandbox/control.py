@@ -1,4 +1,4 @@
-"""The control endpoints under `/_control/`: credentials, clock, ledger, faults, tokens, human edits, truth."""
+"""The control endpoints under `/_control/`: credentials, clock, ledger, faults, tokens, what people do, truth."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from connectors.sandbox.faults import read as read_fault
 from connectors.sandbox.meta import MISHAPS
 from connectors.sandbox.meta import Face as MetaFace
 from connectors.sandbox.meta_fields import MetaError
+from connectors.sandbox.shopify import Face as ShopifyFace
 from connectors.sandbox.tenants import Account
 from connectors.sandbox.tiktok import Face as TikTokFace
+from connectors.sandbox.tiktok_shop import Face as TikTokShopFace
+from connectors.sandbox.tiktok_shop_sellers import app, planted
 from connectors.sandbox.tiktok_terms import TikTokError
 from connectors.sandbox.world import MAX_ADVANCE_HOURS, World
 
@@ -31,8 +34,17 @@ class ControlError(Exception):
 
 
 class Control:
-    def __init__(self, world: World, faults: Faults, meta: MetaFace, tiktok: TikTokFace) -> None:
+    def __init__(
+        self,
+        world: World,
+        faults: Faults,
+        meta: MetaFace,
+        tiktok: TikTokFace,
+        shopify: ShopifyFace,
+        tiktok_shop: TikTokShopFace,
+    ) -> None:
         self._world, self._faults, self._meta = world, faults, meta
+        self._shopify, self._tiktok_shop = shopify, tiktok_shop
         self._editors: dict[str, Editor] = {"meta": meta, "tiktok": tiktok}
         self._table: dict[tuple[str, str], Callable[[Request], Any]] = {
             ("GET", "credentials"): lambda request: self._credentials(),
@@ -44,6 +56,9 @@ class Control:
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "token"): self._amend_token,
             ("POST", "human_edit"): self._human_edit,
+            ("POST", "uninstall"): self._uninstall,
+            ("POST", "comply"): self._comply,
+            ("POST", "deauthorize"): self._deauthorize,
             ("GET", "truth"): self._truth,
         }
 
@@ -77,6 +92,27 @@ class Control:
                 "client_id": shop.client_id,
                 "client_secret": shop.client_secret,
             },
+            "tiktok_shop": self._tiktok_shop_of(tenant),
+        }
+
+    def _tiktok_shop_of(self, tenant: int) -> dict[str, Any]:
+        seed, stores = self._world.config.seed, self._world.stores_of(tenant)
+        ours, creator = app(seed), self._world.creators[tenant]
+        tokens = {each.kind: each for each in planted(seed, tenant)}
+        return {
+            "shop_id": stores[0].id,
+            "shop_cipher": stores[0].cipher,
+            "access_token": tokens["seller"].access,
+            "refresh_token": tokens["seller"].refresh,
+            "app_key": ours.key,
+            "app_secret": ours.secret,
+            "service_id": ours.service_id,
+            "region": stores[0].region,
+            "shop_ids": [store.id for store in stores],
+            "shops": [{"shop_id": store.id, "shop_cipher": store.cipher, "name": store.name} for store in stores],
+            "creator_id": creator.open_id,
+            "creator_access_token": tokens["creator"].access,
+            "creator_refresh_token": tokens["creator"].refresh,
         }
 
     def _clock(self) -> dict[str, Any]:
@@ -161,6 +197,25 @@ class Control:
             raise ControlError(f"the platform refuses: {error.message}") from error
         return dict(self._world.ledger[-1])
 
+    def _uninstall(self, request: Request) -> dict[str, Any]:
+        """A merchant removes the app from a Shopify shop."""
+        shop = _named(_object(request), "shop")
+        return _done(lambda: self._shopify.uninstall(shop))
+
+    def _comply(self, request: Request) -> dict[str, Any]:
+        """Shopify pushes one of the compliance topics."""
+        body = _object(request)
+        payload, address = body.get("payload", {}), body.get("address", "")
+        if not isinstance(payload, dict) or not isinstance(address, str):
+            raise ControlError("payload must be an object and address a text")
+        shop, topic = _named(body, "shop"), _named(body, "topic")
+        return _done(lambda: self._shopify.comply(shop, topic, payload, address))
+
+    def _deauthorize(self, request: Request) -> dict[str, Any]:
+        """A seller on TikTok Shop takes the authorization back."""
+        shop_id = _named(_object(request), "shop_id")
+        return _done(lambda: self._tiktok_shop.deauthorize(shop_id))
+
     def _truth(self, request: Request) -> dict[str, Any]:
         """The market's hidden parameters and true totals; with `?hours=n` the true last n hours too."""
         market = self._world.market
@@ -212,6 +267,22 @@ class Control:
 
 def _several(name: str, accounts: list[Account]) -> dict[str, list[str]]:
     return {name: [account.id for account in accounts]} if len(accounts) > 1 else {}
+
+
+def _named(body: dict[str, Any], name: str) -> str:
+    if not isinstance(body.get(name), str):
+        raise ControlError(f"{name} must be a text")
+    return str(body[name])
+
+
+def _done(todo: Callable[[], None]) -> dict[str, Any]:
+    try:
+        todo()
+    except LookupError as error:
+        raise ControlError(str(error), 404) from error
+    except ValueError as error:
+        raise ControlError(str(error)) from error
+    return {"done": True}
 
 
 def _texts(given: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,16 +17,19 @@ KINDS = {
     "slow": "answered `seconds` late",
     "truncated_body": "handled, but only half of the answer arrives",
     "html_body": "handled, but a gateway answers 504 with a page of HTML",
-    "webhook_duplicate": "accepted; concerns deliveries, which this form of the sandbox does not make",
-    "webhook_late": "accepted; concerns deliveries, which this form of the sandbox does not make",
+    "too_many_requests": "Shopify's HTTP 429 with Retry-After, as a gateway answers; nothing is applied",
+    "webhook_duplicate": "the delivery is made twice, with the same id",
+    "webhook_late": "the delivery is made `seconds` later, after younger ones",
 }
+REFUSALS = ("rate_limit", "server_error", "expired_token", "too_many_requests")  # answered by the face, not handled
 PLATFORMS = ("meta", "tiktok", "shopify", "tiktok_shop")
 MAX_SECONDS = 600
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`platform`, `method` and `path` (a substring) narrow down which requests it hits; "" means any."""
+    """`platform`, `method` and `path` (a substring) narrow down which requests it hits; "" means any. A fault of
+    deliveries looks at the platform and at the address that is pushed to."""
 
     fault: str
     platform: str = ""
@@ -56,18 +60,27 @@ class Faults:
 
     def take(self, platform: str, method: str, path: str) -> Fault | None:
         """The oldest fault that hits this request, used up by one."""
+        return self._take(lambda fault: not _is_of_deliveries(fault) and _hits(fault, platform, method, path))
+
+    def take_delivery(self, platform: str, address: str) -> Fault | None:
+        """The oldest fault that hits this delivery, used up by one."""
+        return self._take(lambda fault: _is_of_deliveries(fault) and _hits(fault, platform, "POST", address))
+
+    def _take(self, hits: Callable[[Fault], bool]) -> Fault | None:
         with self._lock:
             for place, fault in enumerate(self._waiting):
-                if _hits(fault, platform, method, path):
+                if hits(fault):
                     left = replace(fault, count=fault.count - 1)
                     self._waiting[place : place + 1] = [left] if left.count else []
                     return fault
         return None
 
 
+def _is_of_deliveries(fault: Fault) -> bool:
+    return fault.fault.startswith("webhook_")
+
+
 def _hits(fault: Fault, platform: str, method: str, path: str) -> bool:
-    if fault.fault.startswith("webhook_"):
-        return False
     return fault.platform in ("", platform) and fault.method in ("", method) and (not fault.path or fault.path in path)
 
 
@@ -82,6 +95,8 @@ def read(body: Any) -> Fault:
         raise ValueError("platform, path and method must be text")
     if texts["platform"] not in ("", *PLATFORMS):
         raise ValueError(f"platform must be one of {', '.join(PLATFORMS)}")
+    if body["fault"] == "too_many_requests" and texts["platform"] != "shopify":
+        raise ValueError("too_many_requests is Shopify's own")
     count, seconds = body.get("count", 1), body.get("seconds", 2.0)
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100_000:
         raise ValueError("count must be an integer from 1 to 100000")

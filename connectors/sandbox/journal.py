@@ -1,8 +1,8 @@
 """The state file: one JSON object per line, appended before its effect, replayed at the next start.
 
 Lines are `config` (what the world is built from), `clock` (how far it got), `write` (a ledger row with its
-effect: one field set, or one object created), `token` (a token as it now is) and `token_end`. A last line
-cut off by a crash never took effect and is removed.
+effect: one field set, or one object created), `token` (a token as it now is), `token_end`, and the webhooks that the
+stores' faces keep (`shop_webhook` is TikTok Shop's). A last line cut off by a crash never took effect and is removed.
 """
 
 from __future__ import annotations

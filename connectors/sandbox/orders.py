@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from connectors.sandbox.market import HOUR
@@ -27,6 +27,19 @@ class Refund:
     at: int
     amount: int
     line: int | None  # the one line that came back, None for all
+    is_for_removal: bool = False  # the money of what an edit removed: no goods, and nothing more off the total
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change by the shop: a line more, or units of a line fewer. `place` is the line's among all lines."""
+
+    number: int
+    at: int
+    place: int
+    quantity: int  # negative: removed
+    amount: int  # micros, negative: removed
+    added: Line | None
 
 
 @dataclass(frozen=True)
@@ -49,11 +62,12 @@ class Order:
     cancelled_at: int | None
     paid: tuple[tuple[int, int], ...]  # (when, how much)
     refunds: tuple[Refund, ...]
+    edits: tuple[Edit, ...] = ()
 
     def changes(self) -> list[int]:
         """Every time at which the order changes. (That its journey becomes ready does not touch it.)"""
         times = [self.created, self.fulfilled_at, *(when for when, _ in self.paid)]
-        times += [refund.at for refund in self.refunds]
+        times += [refund.at for refund in self.refunds] + [edit.at for edit in self.edits]
         return times + ([self.cancelled_at] if self.cancelled_at is not None else [])
 
     def updated(self, now: int) -> int:
@@ -62,8 +76,30 @@ class Order:
     def refunds_by(self, now: int) -> list[Refund]:
         return [refund for refund in self.refunds if refund.at <= now]
 
+    def edits_by(self, now: int) -> list[Edit]:
+        return [edit for edit in self.edits if edit.at <= now]
+
+    def lines_by(self, now: int) -> list[Line]:
+        """The lines ordered and added; what was removed or came back stays."""
+        return [*self.lines, *(edit.added for edit in self.edits_by(now) if edit.added is not None)]
+
+    def total_by(self, now: int) -> int:
+        """The total before anything was removed or came back."""
+        return self.total + sum(edit.amount for edit in self.edits_by(now) if edit.amount > 0)
+
+    def current_total(self, now: int) -> int:
+        """What is left of the total: with edits, less what came back."""
+        if self.is_cancelled(now):
+            return 0
+        returned = sum(refund.amount for refund in self.refunds_by(now) if not refund.is_for_removal)
+        return self.total + sum(edit.amount for edit in self.edits_by(now)) - returned
+
     def paid_by(self, now: int) -> int:
         return sum(amount for when, amount in self.paid if when <= now)
+
+    def owed(self, now: int) -> int:
+        """What is still to be paid of the total with its edits."""
+        return max(0, self.total + sum(edit.amount for edit in self.edits_by(now)) - self.paid_by(now))
 
     def refunded_by(self, now: int) -> int:
         return sum(refund.amount for refund in self.refunds_by(now))
@@ -76,8 +112,8 @@ class Order:
         if paid == 0:
             return "VOIDED" if self.is_cancelled(now) else "PENDING"
         if refunded:
-            return "REFUNDED" if refunded >= self.total else "PARTIALLY_REFUNDED"
-        return "PAID" if paid >= self.total else "PARTIALLY_PAID"
+            return "REFUNDED" if refunded >= paid else "PARTIALLY_REFUNDED"
+        return "PARTIALLY_PAID" if self.owed(now) else "PAID"
 
 
 @dataclass(frozen=True)
@@ -110,6 +146,26 @@ def fate(number: int, created: int, lines: tuple[Line, ...], organic: bool, luck
         half = total // 2 // 1_000_000 * 1_000_000
         return Fate(None, ((created, half),) if half else paid, (), False)
     return Fate(None, paid, (), organic and chance < 0.18)
+
+
+def edited(order: Order, prices: tuple[int, ...], quantum: int) -> Order:
+    """One in 24 of the plainly paid orders, edited by the shop before it is sent: something more, paid at once, or
+    something less, with the money back a day or two later. By the order's number alone."""
+    chance = int.from_bytes(hashlib.sha256(f"edit {order.number}".encode()).digest()[:8])
+    if chance % 24 or order.paid != ((order.created, order.total),) or order.refunds or order.is_test:
+        return order
+    at = order.created + (order.fulfilled_at - order.created) * (1 + chance // 24 % 7) // 8
+    last = order.lines[-1]
+    gone = last.total if len(order.lines) > 1 else last.total // quantum // last.quantity * quantum
+    if chance // 24 % 4 and 0 < gone < order.total:
+        units = last.quantity if len(order.lines) > 1 else 1
+        edit = Edit(order.number * 10, at, len(order.lines) - 1, -units, -gone, None)
+        money_back = Refund(order.number * 10, at + (24 + chance // 48 % 24) * HOUR, gone, None, True)
+        return replace(order, edits=(edit,), refunds=(money_back,))
+    product = chance // 48 % len(prices)
+    more = Line(product, 1, prices[product], prices[product])
+    edit = Edit(order.number * 10, at, len(order.lines), 1, more.total, more)
+    return replace(order, edits=(edit,), paid=(*order.paid, (at, more.total)))
 
 
 def arrival(

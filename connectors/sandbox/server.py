@@ -23,7 +23,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from connectors.sandbox import meta, shopify, tiktok, tiktok_shop
 from connectors.sandbox.answers import Request, Response, answer
 from connectors.sandbox.control import PREFIX, Control
-from connectors.sandbox.faults import Fault, Faults
+from connectors.sandbox.faults import REFUSALS, Fault, Faults
 from connectors.sandbox.journal import Journal, StateError
 from connectors.sandbox.pushes import Pushes
 from connectors.sandbox.world import Config, World
@@ -52,7 +52,7 @@ class Application:
         self.pushes = Pushes(self.faults)
         self._shopify = shopify.Face(world, self.pushes, shopify_plan)
         self._tiktok_shop = tiktok_shop.Face(world, self.pushes)
-        self._control = Control(world, self.faults, self._meta, self._tiktok)
+        self._control = Control(world, self.faults, self._meta, self._tiktok, self._shopify, self._tiktok_shop)
         self._timers: list[threading.Timer] = []
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -64,6 +64,7 @@ class Application:
     def close(self) -> None:
         for timer in self._timers:
             timer.cancel()
+        self.pushes.close()
         self.world.close()
 
     def _answer(self, request: Request) -> Response:
@@ -92,7 +93,7 @@ class Application:
             return face.respond(request)
 
     def _fail(self, face: Face, request: Request, fault: Fault) -> Response:
-        if fault.fault in ("rate_limit", "server_error", "expired_token"):
+        if fault.fault in REFUSALS:
             with self.world.lock:
                 self.world.tick()
                 response, code = face.fault(fault.fault)

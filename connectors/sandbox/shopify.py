@@ -1,70 +1,36 @@
-"""The Shopify face: the Admin API's GraphQL endpoint, executed over a subset of the real schema.
+"""The Shopify face: the Admin API in GraphQL over a subset of the real schema, OAuth, bulk files, webhooks.
 
-Errors are as Shopify's: HTTP 200 with `errors` for queries, THROTTLED and MAX_COST_EXCEEDED, HTTP 401 for a
-token it does not know. The cost bucket follows wall time.
+Errors are as Shopify's: HTTP 200 with `errors` for queries, THROTTLED and MAX_COST_EXCEEDED, HTTP 401 for a token
+it does not know or that has expired. The cost bucket follows wall time.
 """
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
-from functools import cache
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from graphql import (
-    DocumentNode,
-    ExecutionResult,
-    FragmentDefinitionNode,
-    GraphQLError,
-    GraphQLInterfaceType,
-    GraphQLResolveInfo,
-    GraphQLSchema,
-    GraphQLSyntaxError,
-    OperationDefinitionNode,
-    OperationType,
-    build_schema,
-    execute,
-    parse,
-    validate,
-)
+from graphql import GraphQLResolveInfo
 
+from connectors.sandbox import shopify_graphql, shopify_oauth
 from connectors.sandbox.answers import Bucket, Request, Response, answer, loads
-from connectors.sandbox.orders import Order
 from connectors.sandbox.pushes import Pushes
-from connectors.sandbox.shopify_cost import Meter
-from connectors.sandbox.shopify_orders import (
-    Node,
-    connection,
-    gid,
-    order_node,
-    product_node,
-    refund_node,
-    shop_node,
-    stamp,
-)
-from connectors.sandbox.shopify_search import compile_query
-from connectors.sandbox.tenants import CATALOGUE, Shop
+from connectors.sandbox.shopify_bulk import FILES, Bulk
+from connectors.sandbox.shopify_graphql import QueryError, schema
+from connectors.sandbox.shopify_hooks import Hooks
+from connectors.sandbox.shopify_nodes import Node, Resolver, Session, gid
+from connectors.sandbox.shopify_reads import node, reads
+from connectors.sandbox.tenants import Shop
 from connectors.sandbox.world import Change, World
 
 VERSIONS = ("2026-01", "2026-04", "2026-07", "2026-10")  # an older one falls forward to the first
 PATH = re.compile(r"/admin/api/(\d{4}-\d{2}|unstable)/graphql\.json$")
-SINGLE_QUERY_MAX = 1000
 PLANS = {"standard": (2000, 100), "advanced": (4000, 200), "plus": (20000, 1000)}
-
-
-@cache
-def schema() -> GraphQLSchema:
-    built = build_schema((Path(__file__).parent / "shopify.graphql").read_text())
-    node = built.type_map["Node"]
-    assert isinstance(node, GraphQLInterfaceType)
-    node.resolve_type = lambda value, info, kind: value["__typename"]
-    return built
+UNKNOWN = "[API] Invalid API key or access token (unrecognized login or wrong password)"
 
 
 class Face:
-    """Answers for one world; keeps a cost bucket per shop."""
+    """Answers for one world; keeps a cost bucket per shop. Callers hold the world's lock."""
 
     platform = "shopify"
 
@@ -72,18 +38,24 @@ class Face:
         self.world, self.pushes = world, pushes
         size, rate = PLANS[plan]
         self._buckets = {shop.domain: Bucket(size, rate) for shop in world.shops}
+        self.hooks = Hooks(world, pushes)
+        self.bulk = Bulk(self._session_of, self._root, self.hooks)
 
     def respond(self, request: Request) -> Response:
+        if request.path in shopify_oauth.PATHS:
+            return shopify_oauth.respond(self.world, request)
+        if request.path.startswith(FILES):
+            return self.bulk.file(request.path)
         match = PATH.match(request.path)
-        if match is None:
+        if match is None or request.method != "POST":
             return answer({"errors": "Not Found"}, 404)
-        shop = self._shop(request)
-        if shop is None:
-            return self.fault("expired_token")[0]
         version = match[1] if match[1] in (*VERSIONS, "unstable") else VERSIONS[0]
-        response = self._query(shop, request) if request.method == "POST" else answer({"errors": "Not Found"}, 404)
+        session = self._session(request, version)
+        if session is None:
+            return answer({"errors": UNKNOWN}, 401)
+        response = self._answer(session, request)
         response.headers["X-Shopify-API-Version"] = version
-        response.headers["X-Shop-Id"] = shop.id
+        response.headers["X-Shop-Id"] = session.shop.id
         return response
 
     def received(self, request: Request) -> list[Change]:
@@ -92,161 +64,90 @@ class Face:
     def fault(self, kind: str) -> tuple[Response, str]:
         """The answer of a fault, and its code."""
         if kind == "rate_limit":
-            size, rate = next(iter(self._buckets.values())).size, next(iter(self._buckets.values())).rate
-            return answer(_refused("Throttled", "THROTTLED", _cost(1, None, 0.0, size, rate))), "THROTTLED"
+            return answer(shopify_graphql.throttled(next(iter(self._buckets.values())))), "THROTTLED"
+        if kind == "too_many_requests":
+            return answer({"errors": "Too Many Requests"}, 429, {"Retry-After": "2.0"}), "429"
         if kind == "server_error":
             return answer({"errors": "Internal Server Error"}, 500), "500"
-        text = "[API] Invalid API key or access token (unrecognized login or wrong password)"
-        return answer({"errors": text}, 401), "401"
+        return answer({"errors": UNKNOWN}, 401), "401"
 
-    def _shop(self, request: Request) -> Shop | None:
-        """By token; a shop's own Host header or `?shop=` must agree with it."""
-        token = request.headers.get("X-Shopify-Access-Token", "")
-        named = request.args.get("shop", "")
-        host = request.host.partition(":")[0]
-        named = host if host.endswith(".myshopify.com") else named
+    def uninstall(self, shop_domain: str) -> None:
+        """The merchant removes the app: its tokens are dead, then `app/uninstalled` is pushed. Raises LookupError."""
+        shop = self._named(shop_domain)
+        self.world.logins.revoke_all("shopify", shop.tenant)
+        self.hooks.uninstalled(shop)
+
+    def change_shop(self, shop_domain: str, name: str) -> None:
+        """The merchant renames the shop; `shop/update` is pushed. Not kept in the state. Raises LookupError."""
+        shop = replace(self._named(shop_domain), name=name)
+        self.world.shops[shop.tenant] = shop
+        self.hooks.shop_changed(shop)
+
+    def comply(self, shop_domain: str, topic: str, payload: dict[str, Any] | None = None, address: str = "") -> None:
+        """Push one of the three compliance topics (`shopify_hooks.COMPLIANCE`). `payload` completes the documented
+        keys; `address` is where the app wants them, by default where it was last subscribed. Raises LookupError."""
+        self.hooks.comply(self._named(shop_domain), topic, payload or {}, address)
+
+    def _named(self, domain: str) -> Shop:
         for shop in self.world.shops:
-            if token and shop.token == token and named in ("", shop.domain):
+            if shop.domain == domain:
                 return shop
-        return None
+        raise LookupError(f"no shop has the domain {domain[:100]}")
 
-    def _query(self, shop: Shop, request: Request) -> Response:
+    def _session(self, request: Request, version: str) -> Session | None:
+        """By a living token; a shop's own Host header or `?shop=` must agree with it."""
+        token = self.world.logins.find("shopify", request.headers.get("X-Shopify-Access-Token", ""))
+        if token is None or token.is_expired(self.world.logins.wall()):
+            return None
+        session = self._session_of(token.tenant, token.scopes, version, shopify_oauth.origin(request))
+        return session if shopify_oauth.named_shop(request) in ("", session.shop.domain) else None
+
+    def _session_of(self, tenant: int, scopes: tuple[str, ...], version: str, origin: str = "") -> Session:
+        return Session(self.world, self.world.shops[tenant], frozenset(scopes), version, origin)
+
+    def _answer(self, session: Session, request: Request) -> Response:
         body = loads(request.get_data(as_text=True))
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
             return answer({"errors": {"query": "Required parameter missing or invalid"}}, 400)
-        variables = body.get("variables") or {}
-        if not isinstance(variables, dict):
-            return answer({"errors": [{"message": "variables must be an object"}]})
         try:
-            document = parse(body["query"], max_tokens=5000)
-            problems = validate(schema(), document)
-        except GraphQLSyntaxError as error:
-            return answer({"errors": [error.formatted]})
-        except RecursionError:
-            return answer({"errors": [{"message": "the query is nested too deeply"}]})
-        if problems:
-            return answer({"errors": [problem.formatted for problem in problems]})
-        try:
-            operation = _operation(document, body.get("operationName"))
-        except GraphQLError as error:
-            return answer({"errors": [error.formatted]})
-        return answer(self._execute(shop, document, operation, variables))
+            query = shopify_graphql.read(body["query"], body.get("variables"), body.get("operationName"))
+        except QueryError as error:
+            return answer({"errors": error.errors})
+        bucket = self._buckets[session.shop.domain]
+        return answer(shopify_graphql.answer_to(query, self._root(session), session, bucket))
 
-    def _execute(
-        self, shop: Shop, document: DocumentNode, operation: OperationDefinitionNode, variables: dict[str, Any]
-    ) -> dict[str, Any]:
-        fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-        meter = Meter(schema(), fragments, variables | _defaults(operation, variables))
-        requested = meter.cost(operation)
-        bucket = self._buckets[shop.domain]
-        available = bucket.available(time.monotonic())
-        if requested > SINGLE_QUERY_MAX:
-            text = f"Query cost is {requested}, which exceeds the single query max cost limit ({SINGLE_QUERY_MAX})."
-            extra = {"cost": requested, "maxCost": SINGLE_QUERY_MAX}
-            return {"errors": [{"message": text, "extensions": {"code": "MAX_COST_EXCEEDED", **extra}}]}
-        if requested > available:
-            cost = _cost(requested, None, available, bucket.size, bucket.rate)
-            return _refused("Throttled", "THROTTLED", cost)
-        root = self._root(shop)
-        name = operation.name.value if operation.name else None
-        result = execute(schema(), document, root, variable_values=variables, operation_name=name)
-        assert isinstance(result, ExecutionResult)
-        actual = meter.cost(operation, result.data)
-        bucket.take(min(actual, available), time.monotonic())
-        left = bucket.available(time.monotonic())
-        body = dict(result.formatted)
-        return body | {"extensions": {"cost": _cost(requested, actual, left, bucket.size, bucket.rate)}}
-
-    def _root(self, shop: Shop) -> dict[str, Any]:
-        def count(info: GraphQLResolveInfo, limit: int | None = 10000, query: str | None = None) -> Node:
-            found = len(self._visible(shop, query))
-            capped = limit is not None and found > limit
-            return {"count": limit if capped else found, "precision": "AT_LEAST" if capped else "EXACT"}
-
+    def _root(self, session: Session) -> dict[str, Resolver]:
         return {
-            "shop": lambda info: shop_node(self.world, shop),
-            "orders": lambda info, **asked: self._orders(shop, asked),
-            "ordersCount": count,
-            "order": lambda info, id: self._node(shop, id) if "/Order/" in id else None,
-            "node": lambda info, id: self._node(shop, id),
-            "nodes": lambda info, ids: [self._node(shop, each) for each in ids],
+            **reads(session),
+            **self.bulk.fields(session),
+            **self.hooks.fields(session),
+            "node": lambda info, id: self._node(info, session, id),
+            "nodes": lambda info, ids: [self._node(info, session, each) for each in ids],
+            "currentAppInstallation": lambda info: _installation(session),
+            "appUninstall": lambda info: self._app_uninstall(session),
         }
 
-    def _visible(self, shop: Shop, query: str | None) -> list[Order]:
-        now = int(self.world.now.timestamp())
-        wanted = compile_query(query or "", now)
-        return [order for order in self.world.orders[shop.tenant] if order.created <= now and wanted(order)]
+    def _node(self, info: GraphQLResolveInfo, session: Session, identity: str) -> Node | None:
+        found = self.bulk.node(session, identity) or self.hooks.node(session, identity)
+        return found or node(info, session, identity)
 
-    def _orders(self, shop: Shop, asked: dict[str, Any]) -> Node:
-        now = int(self.world.now.timestamp())
-        found = self._visible(shop, asked.pop("query", None))
-        sort, reverse = asked.pop("sortKey"), asked.pop("reverse")
-        if sort not in SORTS:
-            raise GraphQLError(f"the sandbox does not sort by {sort}")
-        read = SORTS[sort]
-        keyed = sorted(((read(order, now), order.number, order) for order in found), key=lambda k: k[:2])
-        keyed = keyed[::-1] if reverse else keyed
-        orders = [order for _, _, order in keyed]
-        keys = [f"{value}/{number}" for value, number, _ in keyed]
-        return connection(orders, keys, asked, lambda order: order_node(self.world, shop, order))
-
-    def _node(self, shop: Shop, identity: str) -> Node | None:
-        kind, _, text = identity.removeprefix("gid://shopify/").partition("/")
-        now = int(self.world.now.timestamp())
-        if kind == "Shop" and text == shop.id:
-            return shop_node(self.world, shop)
-        for product in range(len(CATALOGUE)):
-            if identity == product_node(shop, product)["id"]:
-                return product_node(shop, product)
-        for order in self.world.orders[shop.tenant]:
-            if order.created <= now and identity == gid("Order", order.number):
-                return order_node(self.world, shop, order)
-            for refund in order.refunds_by(now):
-                if identity == gid("Refund", refund.number):
-                    return refund_node(self.world, shop, order, refund)
-        return None
+    def _app_uninstall(self, session: Session) -> Node:
+        self.uninstall(session.shop.domain)
+        return {"app": _app(session), "userErrors": []}
 
 
-SORTS: dict[str, Callable[[Order, int], str]] = {
-    "PROCESSED_AT": lambda order, now: stamp(order.created),
-    "CREATED_AT": lambda order, now: stamp(order.created),
-    "UPDATED_AT": lambda order, now: stamp(order.updated(now)),
-    "ID": lambda order, now: f"{order.number:020d}",
-    "ORDER_NUMBER": lambda order, now: f"{order.number:020d}",
-    "TOTAL_PRICE": lambda order, now: f"{order.total:020d}",
-}
+def _app(session: Session) -> Node:
+    return {"__typename": "App", "id": gid("App", 1), "title": "Sandbox", "apiKey": session.shop.client_id}
 
 
-def _operation(document: DocumentNode, name: Any) -> OperationDefinitionNode:
-    found = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    if name:
-        found = [d for d in found if d.name and d.name.value == name]
-    if len(found) != 1 or found[0].operation is not OperationType.QUERY:
-        raise GraphQLError("exactly one query is needed; the sandbox serves no mutations")
-    return found[0]
-
-
-def _defaults(operation: OperationDefinitionNode, variables: dict[str, Any]) -> dict[str, Any]:
-    """Default values of integer variables, for the cost of pages whose size is a variable."""
-    found = {}
-    for definition in operation.variable_definitions:
-        name, value = definition.variable.name.value, getattr(definition.default_value, "value", None)
-        if name not in variables and isinstance(value, str) and value.isdigit():
-            found[name] = int(value)
-    return found
-
-
-def _cost(requested: int, actual: int | None, available: float, size: float, rate: float) -> dict[str, Any]:
+def _installation(session: Session) -> Node:
+    scopes = [{"handle": scope, "description": scope.replace("_", " ").capitalize()} for scope in session.scopes]
     return {
-        "requestedQueryCost": requested,
-        "actualQueryCost": actual,
-        "throttleStatus": {
-            "maximumAvailable": float(size),
-            "currentlyAvailable": int(available),
-            "restoreRate": float(rate),
-        },
+        "__typename": "AppInstallation",
+        "id": gid("AppInstallation", session.shop.id),
+        "app": _app(session),
+        "accessScopes": sorted(scopes, key=lambda scope: scope["handle"]),
     }
 
 
-def _refused(message: str, code: str, cost: dict[str, Any]) -> dict[str, Any]:
-    return {"errors": [{"message": message, "extensions": {"code": code}}], "extensions": {"cost": cost}}
+__all__ = ["Face", "schema"]

@@ -1,141 +1,60 @@
-"""Orders as Shopify's GraphQL types see them at one moment: plain dicts, nested parts as callables.
-
-A callable takes `(info, **arguments)`, which is how graphql-core resolves dict members; so only what a query
-selects is computed. Every dict carries its `__typename`.
-"""
+"""Orders as Shopify's GraphQL types see them at one moment."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLResolveInfo
 
-from connectors.sandbox.currencies import decimal_text
 from connectors.sandbox.orders import DAY, Line, Order, Refund
-from connectors.sandbox.tenants import CATALOGUE, Shop
-from connectors.sandbox.world import World
+from connectors.sandbox.shopify_ledger import Agreement, Sold, ledger, returned_places
+from connectors.sandbox.shopify_nodes import Node, Session, bag, bags, connection, gid, needs, numbered, stamp
+from connectors.sandbox.shopify_products import product_node, sku, variant_node
+from connectors.sandbox.tenants import CATALOGUE
 
-Node = dict[str, Any]
-T = TypeVar("T")
-PAGE_MAX = 250
-
-
-def stamp(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def gid(kind: str, number: int | str) -> str:
-    return f"gid://shopify/{kind}/{number}"
+NOTHING = (
+    *("totalTaxSet", "currentTotalTaxSet", "totalShippingPriceSet", "totalRefundedShippingSet"),
+    "totalTipReceivedSet",
+)
 
 
-def encode(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode()
-
-
-def connection(things: Sequence[T], keys: Sequence[str], arguments: dict[str, Any], make: Callable[[T], Node]) -> Node:
-    """The page that first/after or last/before ask for, its nodes made by `make`. Errors are Shopify's."""
-    first, last = arguments.get("first"), arguments.get("last")
-    count = first if first is not None else last
-    if count is None or (first is not None and last is not None):
-        raise GraphQLError("you must provide one of first or last")
-    if not 1 <= count <= PAGE_MAX:
-        raise GraphQLError(f"first and last must be between 1 and {PAGE_MAX}")
-    cursors = [encode(key) for key in keys]
-    start, end = 0, len(things)
-    if arguments.get("after") is not None:
-        start = _place(cursors, arguments["after"]) + 1
-    if arguments.get("before") is not None:
-        end = _place(cursors, arguments["before"])
-    low, high = (start, min(start + count, end)) if first is not None else (max(end - count, start), end)
-    shown, marks = [make(thing) for thing in things[low:high]], cursors[low:high]
-    return {
-        "nodes": shown,
-        "edges": [{"cursor": mark, "node": node} for mark, node in zip(marks, shown, strict=True)],
-        "pageInfo": {
-            "startCursor": marks[0] if marks else None,
-            "endCursor": marks[-1] if marks else None,
-            "hasNextPage": high < len(things),
-            "hasPreviousPage": low > 0,
-        },
-    }
-
-
-def _place(cursors: list[str], cursor: str) -> int:
-    if cursor not in cursors:
-        raise GraphQLError("Invalid cursor for current pagination sort.")
-    return cursors.index(cursor)
-
-
-def money(shop: Shop) -> Callable[[int], Node]:
-    def bag(micros: int) -> Node:
-        amount = {"amount": decimal_text(micros, shop.currency), "currencyCode": shop.currency}
-        return {"shopMoney": amount, "presentmentMoney": amount}
-
-    return bag
-
-
-def shop_node(world: World, shop: Shop) -> Node:
-    local = world.now.astimezone(world.zone(world.accounts[_account_of(world, shop)]))
-    offset = local.utcoffset()
-    minutes = int(offset.total_seconds() // 60) if offset is not None else 0
-    return {
-        "__typename": "Shop",
-        "id": gid("Shop", shop.id),
-        "name": shop.name,
-        "email": f"owner@{shop.domain}",
-        "myshopifyDomain": shop.domain,
-        "url": f"https://{shop.domain}",
-        "currencyCode": shop.currency,
-        "ianaTimezone": shop.zone,
-        "timezoneAbbreviation": local.tzname(),
-        "timezoneOffset": local.strftime("%z"),
-        "timezoneOffsetMinutes": minutes,
-        "taxesIncluded": False,
-        "createdAt": stamp(world.market.first_hour * 3600),
-    }
-
-
-def _account_of(world: World, shop: Shop) -> str:
-    return next(account.id for account in world.accounts.values() if account.tenant == shop.tenant)
-
-
-def order_node(world: World, shop: Shop, order: Order) -> Node:
-    now = int(world.now.timestamp())
-    bag = money(shop)
-    full = sum(line.unit_price * line.quantity for line in order.lines)
-    refunded, paid = order.refunded_by(now), order.paid_by(now)
-    cancelled = order.is_cancelled(now)
-    kept = 0 if cancelled else order.total - refunded
-    fulfilled = order.fulfilled_at <= now and not cancelled
-    amounts = {
-        "totalPriceSet": order.total,
-        "originalTotalPriceSet": order.total,
-        "subtotalPriceSet": order.total,
-        "currentTotalPriceSet": kept,
-        "currentSubtotalPriceSet": kept,
-        "totalDiscountsSet": full - order.total,
-        "currentTotalDiscountsSet": full - order.total,
-        "totalRefundedSet": refunded,
-        "totalReceivedSet": paid,
-        "netPaymentSet": paid - refunded,
-        "totalOutstandingSet": 0 if cancelled else order.total - paid,
-    }
-    none = (
-        "totalTaxSet",
-        "currentTotalTaxSet",
-        "totalShippingPriceSet",
-        "totalRefundedShippingSet",
-        "totalTipReceivedSet",
-    )
+def order_node(session: Session, order: Order) -> Node:
+    """The totals at order time, before returns and now differ by edits and by what came back."""
+    now, shop = session.now, session.shop
     return {
         "__typename": "Order",
         "id": gid("Order", order.number),
         "legacyResourceId": str(order.number),
         "name": f"#{order.number % 10**9}",
         "number": order.number % 10**9,
+        **_states(order, now),
+        "sourceName": "web",
+        "note": None,
+        "tags": [],
+        "taxesIncluded": False,
+        "currencyCode": shop.currency,
+        "presentmentCurrencyCode": shop.currency,
+        "subtotalLineItemsQuantity": sum(line.quantity for line in order.lines_by(now)),
+        "currentSubtotalLineItemsQuantity": sum(
+            current_quantity(order, place, now) for place in range(len(order.lines_by(now)))
+        ),
+        **bags(shop, **_amounts(order, now), **dict.fromkeys(NOTHING, 0)),
+        "agreements": lambda info, **asked: _agreements(info, session, order, asked),
+        "lineItems": lambda info, **asked: connection(
+            info, numbered(range(len(order.lines_by(now)))), asked, lambda place: line_node(session, order, place)
+        ),
+        "refunds": lambda info, first=None: [
+            refund_node(session, order, refund) for refund in order.refunds_by(now)[:first]
+        ],
+        "customer": needs("read_customers", lambda info: customer_node(session, order)),
+        "customerJourneySummary": lambda info: _journey(order, now),
+    }
+
+
+def _states(order: Order, now: int) -> Node:
+    cancelled, paid = order.is_cancelled(now), order.paid_by(now)
+    fulfilled = order.fulfilled_at <= now and not cancelled
+    return {
         "createdAt": stamp(order.created),
         "processedAt": stamp(order.created),
         "updatedAt": stamp(order.updated(now)),
@@ -144,45 +63,48 @@ def order_node(world: World, shop: Shop, order: Order) -> Node:
         "closed": fulfilled,
         "closedAt": stamp(order.fulfilled_at) if fulfilled else None,
         "confirmed": True,
+        "edited": bool(order.edits_by(now)),
         "test": order.is_test,
-        "sourceName": "web",
-        "note": None,
-        "tags": [],
-        "taxesIncluded": False,
-        "currencyCode": shop.currency,
-        "presentmentCurrencyCode": shop.currency,
         "displayFinancialStatus": order.financial_status(now),
         "displayFulfillmentStatus": "FULFILLED" if fulfilled else "UNFULFILLED",
-        "fullyPaid": paid >= order.total,
+        "fullyPaid": order.owed(now) == 0,
         "unpaid": paid == 0,
-        "subtotalLineItemsQuantity": sum(line.quantity for line in order.lines),
-        **{name: (lambda info, micros=micros: bag(micros)) for name, micros in amounts.items()},
-        **{name: (lambda info: bag(0)) for name in none},
-        "lineItems": lambda info, **asked: _lines(shop, order, asked),
-        "refunds": lambda info, first=None: [
-            refund_node(world, shop, order, refund) for refund in order.refunds_by(now)[:first]
-        ],
-        "customer": lambda info: customer_node(world, shop, order),
-        "customerJourneySummary": lambda info: _journey(order, now),
     }
 
 
-def _lines(shop: Shop, order: Order, asked: dict[str, Any]) -> Node:
-    places = list(range(len(order.lines)))[:: -1 if asked.pop("reverse", False) else 1]
-    return connection(places, [str(place) for place in places], asked, lambda k: line_node(shop, order, k))
+def _amounts(order: Order, now: int) -> dict[str, int]:
+    total, current = order.total_by(now), order.current_total(now)
+    refunded, paid = order.refunded_by(now), order.paid_by(now)
+    discounts = sum(line.unit_price * line.quantity - line.total for line in order.lines)
+    return {
+        "originalTotalPriceSet": order.total,
+        "totalPriceSet": total,
+        "subtotalPriceSet": total,
+        "currentTotalPriceSet": current,
+        "currentSubtotalPriceSet": current,
+        "totalDiscountsSet": discounts,
+        "currentTotalDiscountsSet": discounts,
+        "totalRefundedSet": refunded,
+        "totalReceivedSet": paid,
+        "netPaymentSet": paid - refunded,
+        "totalOutstandingSet": 0 if order.is_cancelled(now) else order.owed(now),
+    }
 
 
-def line_node(shop: Shop, order: Order, place: int) -> Node:
-    line = order.lines[place]
-    bag = money(shop)
+def current_quantity(order: Order, place: int, now: int) -> int:
+    """The units of a line that were neither removed nor brought back."""
+    quantity = order.lines_by(now)[place].quantity
+    quantity += sum(edit.quantity for edit in order.edits_by(now) if edit.place == place and edit.added is None)
+    returned = any(refund.line in (None, place) and not refund.is_for_removal for refund in order.refunds_by(now))
+    return 0 if returned or order.is_cancelled(now) else quantity
+
+
+def line_node(session: Session, order: Order, place: int) -> Node:
+    line, shop = order.lines_by(session.now)[place], session.shop
     title = CATALOGUE[line.product][0]
     full = line.unit_price * line.quantity
-    amounts = {
-        "originalUnitPriceSet": line.unit_price,
-        "originalTotalSet": full,
-        "discountedUnitPriceSet": line.total // line.quantity // 10_000 * 10_000,
-        "totalDiscountSet": full - line.total,
-    }
+    left = current_quantity(order, place, session.now)
+    each = line.total // line.quantity // 10_000 * 10_000
     return {
         "__typename": "LineItem",
         "id": gid("LineItem", order.number * 10 + place),
@@ -190,63 +112,61 @@ def line_node(shop: Shop, order: Order, place: int) -> Node:
         "title": title,
         "variantTitle": None,
         "vendor": shop.name,
-        "sku": f"SKU-{line.product + 1}",
+        "sku": sku(line.product),
         "quantity": line.quantity,
-        "currentQuantity": line.quantity,
-        "refundableQuantity": line.quantity,
+        "currentQuantity": left,
+        "refundableQuantity": left,
         "isGiftCard": False,
         "requiresShipping": True,
         "taxable": True,
-        "discountedTotalSet": lambda info, **asked: bag(line.total),
-        **{name: (lambda info, micros=micros: bag(micros)) for name, micros in amounts.items()},
-        "product": lambda info: product_node(shop, line.product),
-        "variant": lambda info: variant_node(shop, line),
+        **bags(
+            shop,
+            originalUnitPriceSet=line.unit_price,
+            originalTotalSet=full,
+            discountedTotalSet=line.total,
+            discountedUnitPriceSet=each,
+            discountedUnitPriceAfterAllDiscountsSet=each,
+            totalDiscountSet=full - line.total,
+        ),
+        "discountAllocations": lambda info: _discounts(session, line),
+        "product": needs("read_products", lambda info: product_node(session, line.product)),
+        "variant": needs("read_products", lambda info: variant_node(session, line.product)),
     }
 
 
-def product_node(shop: Shop, product: int) -> Node:
-    number = int(shop.id) * 100 + product
-    title = CATALOGUE[product][0]
-    return {
-        "__typename": "Product",
-        "id": gid("Product", number),
-        "legacyResourceId": str(number),
-        "title": title,
-        "handle": title.lower().replace(" ", "-"),
-        "vendor": shop.name,
+def _discounts(session: Session, line: Line) -> list[Node]:
+    off = line.unit_price * line.quantity - line.total
+    application = {
+        "__typename": "AutomaticDiscountApplication",
+        "allocationMethod": "ACROSS",
+        "index": 0,
+        "targetSelection": "ALL",
+        "targetType": "LINE_ITEM",
+        "title": "Welcome",
     }
+    return [{"allocatedAmountSet": bag(session.shop, off), "discountApplication": application}] if off else []
 
 
-def variant_node(shop: Shop, line: Line) -> Node:
-    number = int(shop.id) * 1000 + line.product
-    return {
-        "__typename": "ProductVariant",
-        "id": gid("ProductVariant", number),
-        "legacyResourceId": str(number),
-        "title": "Default Title",
-        "sku": f"SKU-{line.product + 1}",
-        "price": decimal_text(line.unit_price, shop.currency),
-        "product": lambda info: product_node(shop, line.product),
-    }
-
-
-def customer_node(world: World, shop: Shop, order: Order) -> Node | None:
+def customer_node(session: Session, order: Order) -> Node | None:
     """`numberOfOrders` counts what the customer has by now, not at the time of the order."""
     if order.customer is None:
         return None
-    number = int(shop.id) * 10**6 + order.customer
+    number = customer_id(session, order.customer)
     return {
         "__typename": "Customer",
         "id": gid("Customer", number),
         "legacyResourceId": str(number),
-        "numberOfOrders": str(world.customer_orders(shop.tenant, order.customer)),
+        "numberOfOrders": str(session.world.customer_orders(session.shop.tenant, order.customer)),
         "createdAt": stamp(order.created),
         "updatedAt": stamp(order.created),
     }
 
 
-def refund_node(world: World, shop: Shop, order: Order, refund: Refund) -> Node:
-    bag = money(shop)
+def customer_id(session: Session, customer: int) -> int:
+    return int(session.shop.id) * 10**6 + customer
+
+
+def refund_node(session: Session, order: Order, refund: Refund) -> Node:
     return {
         "__typename": "Refund",
         "id": gid("Refund", refund.number),
@@ -255,31 +175,68 @@ def refund_node(world: World, shop: Shop, order: Order, refund: Refund) -> Node:
         "processedAt": stamp(refund.at),
         "updatedAt": stamp(refund.at),
         "note": None,
-        "totalRefundedSet": bag(refund.amount),
-        "order": lambda info: order_node(world, shop, order),
-        "refundLineItems": lambda info, **asked: _refund_lines(shop, order, refund, asked),
+        "totalRefundedSet": bag(session.shop, refund.amount),
+        "order": lambda info: order_node(session, order),
+        "refundLineItems": lambda info, **asked: _refund_lines(info, session, order, refund, asked),
     }
 
 
-def _refund_lines(shop: Shop, order: Order, refund: Refund, asked: dict[str, Any]) -> Node:
-    bag = money(shop)
-    places = range(len(order.lines)) if refund.line is None else (refund.line,)
-
+def _refund_lines(
+    info: GraphQLResolveInfo, session: Session, order: Order, refund: Refund, asked: dict[str, Any]
+) -> Node:
     def refund_line(place: int) -> Node:
         return {
             "__typename": "RefundLineItem",
             "id": gid("RefundLineItem", refund.number * 10 + place),
-            "lineItem": line_node(shop, order, place),
+            "lineItem": line_node(session, order, place),
             "quantity": order.lines[place].quantity,
-            "priceSet": bag(order.lines[place].unit_price),
-            "subtotalSet": bag(order.lines[place].total),
-            "totalTaxSet": bag(0),
+            "priceSet": bag(session.shop, order.lines[place].unit_price),
+            "subtotalSet": bag(session.shop, order.lines[place].total),
+            "totalTaxSet": bag(session.shop, 0),
             "restockType": "RETURN",
             "restocked": True,
         }
 
-    asked.pop("reverse", None)
-    return connection(places, [str(place) for place in places], asked, refund_line)
+    return connection(info, numbered(returned_places(order, refund)), asked, refund_line)
+
+
+def _agreements(info: GraphQLResolveInfo, session: Session, order: Order, asked: dict[str, Any]) -> Node:
+    if asked.get("query"):
+        raise GraphQLError("the sandbox does not search agreements")
+    rows = numbered(ledger(order, session.now))
+    return connection(info, rows, asked, lambda agreement: _agreement(session, order, agreement))
+
+
+def _agreement(session: Session, order: Order, agreement: Agreement) -> Node:
+    refund = agreement.refund
+    sales = numbered([(agreement.number * 100 + place, sold) for place, sold in enumerate(agreement.sold)])
+    return {
+        "__typename": agreement.kind,
+        "id": gid("SalesAgreement", agreement.number),
+        "happenedAt": stamp(agreement.at),
+        "reason": agreement.reason,
+        "order": lambda info: order_node(session, order),
+        "refund": lambda info: refund_node(session, order, refund) if refund else None,
+        "sales": lambda info, **asked: connection(info, sales, asked, lambda sale: _sale(session, order, *sale)),
+    }
+
+
+def _sale(session: Session, order: Order, number: int, sold: Sold) -> Node:
+    return {
+        "__typename": "ProductSale",
+        "id": gid("Sale", number),
+        "actionType": "ORDER" if sold.quantity > 0 else "RETURN",
+        "lineType": "PRODUCT",
+        "quantity": sold.quantity,
+        "lineItem": lambda info: line_node(session, order, sold.place),
+        **bags(
+            session.shop,
+            totalAmount=sold.amount,
+            totalDiscountAmountAfterTaxes=sold.discount,
+            totalDiscountAmountBeforeTaxes=sold.discount,
+            totalTaxAmount=0,
+        ),
+    }
 
 
 def _journey(order: Order, now: int) -> Node:

@@ -1,17 +1,19 @@
-"""Shopify's search syntax, as far as `orders(query:)` needs it: `field:<comparator>value` joined by AND."""
+"""Shopify's search syntax, as far as the sandbox's lists need it: `field:<comparator>value` joined by AND."""
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from graphql import GraphQLError
 
 from connectors.sandbox.orders import Order
 
-Test = Callable[[Order], bool]
+Test = Callable[[Any], bool]
+Field = Callable[[str, str, int], Test | None]  # (comparator, value, now); None: not understood
 _TERM = re.compile(r"""\s*(?:AND\s+)?([a-z_]+):(<=|>=|<|>)?(?:'([^']*)'|"([^"]*)"|([^\s'"]+))(?=\s|$)""")
 _COMPARE: dict[str, Callable[[int, int], bool]] = {
     "": operator.eq,
@@ -20,50 +22,52 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-TIMES: dict[str, Callable[[Order, int], int]] = {
-    "created_at": lambda order, now: order.created,
-    "processed_at": lambda order, now: order.created,
-    "updated_at": lambda order, now: order.updated(now),
-}
 PAYMENTS = frozenset(
     ["paid", "pending", "authorized", "partially_paid", "partially_refunded", "refunded", "voided", "expired"]
 )
 STATUSES = ("open", "closed", "cancelled", "not_closed")
 
 
-def compile_query(text: str, now: int) -> Test:
-    """A test for orders as they stand at `now`. Raises GraphQLError for what is not understood."""
+def compile_query(text: str, now: int, fields: Mapping[str, Field]) -> Test:
+    """A test for things as they stand at `now`. Raises GraphQLError for what is not understood."""
     place, tests = 0, []
     while text[place:].strip():
         match = _TERM.match(text, place)
         if match is None:
             raise GraphQLError(f"the search query cannot be read from: {text[place:][:60]!r}")
         value = next(group for group in match.groups()[2:] if group is not None)
-        tests.append(_test(match[1], match[2] or "", value, now))
+        name, comparator = match[1], match[2] or ""
+        test = fields[name](comparator, value, now) if name in fields else None
+        if test is None:
+            raise GraphQLError(f"the sandbox does not search by {name}:{comparator}{value[:40]}")
+        tests.append(test)
         place = match.end()
-    return lambda order: all(test(order) for test in tests)
+    return lambda thing: all(test(thing) for test in tests)
 
 
-def _test(field: str, comparator: str, value: str, now: int) -> Test:
-    if field in TIMES:
-        return _time_test(TIMES[field], comparator, value, now)
-    if field == "id" and re.fullmatch("[0-9]{1,18}", value):
-        number = int(value)
-        compare = _COMPARE[comparator]
-        return lambda order: compare(order.number, number)
-    if comparator:
-        raise GraphQLError(f"{field} takes no comparator")
-    if field == "test" and value in ("true", "false"):
-        return lambda order: order.is_test == (value == "true")
-    if field == "status" and value in STATUSES:
-        return lambda order: _has_status(order, value, now)
-    if field == "financial_status" and value in PAYMENTS:
-        return lambda order: order.financial_status(now).lower() == value
-    if field == "source_name":
-        return lambda order: value == "web"
-    if field == "name":
-        return lambda order: str(order.number % 10**9) == value.removeprefix("#")
-    raise GraphQLError(f"the sandbox does not search by {field}:{value[:40]}")
+def time(read: Callable[[Any, int], int]) -> Field:
+    """A time in epoch seconds, of a thing as it stands at a moment."""
+    return lambda comparator, value, now: _time_test(read, comparator, value, now)
+
+
+def number(read: Callable[[Any], int]) -> Field:
+    def field(comparator: str, value: str, now: int) -> Test | None:
+        if not re.fullmatch("[0-9]{1,18}", value):
+            return None
+        return lambda thing: _COMPARE[comparator](read(thing), int(value))
+
+    return field
+
+
+def word(known: Collection[str], test: Callable[[Any, str, int], bool]) -> Field:
+    """One of the known words (any, when there are none), without a comparator."""
+
+    def field(comparator: str, value: str, now: int) -> Test | None:
+        if comparator or (known and value not in known):
+            return None
+        return lambda thing: test(thing, value, now)
+
+    return field
 
 
 def _has_status(order: Order, value: str, now: int) -> bool:
@@ -72,13 +76,26 @@ def _has_status(order: Order, value: str, now: int) -> bool:
     return {"open": not closed and not cancelled, "closed": closed, "cancelled": cancelled}.get(value, not closed)
 
 
-def _time_test(read: Callable[[Order, int], int], comparator: str, value: str, now: int) -> Test:
+ORDER_FIELDS: dict[str, Field] = {
+    "created_at": time(lambda order, now: order.created),
+    "processed_at": time(lambda order, now: order.created),
+    "updated_at": time(lambda order, now: order.updated(now)),
+    "id": number(lambda order: order.number),
+    "test": word(("true", "false"), lambda order, value, now: order.is_test == (value == "true")),
+    "status": word(STATUSES, _has_status),
+    "financial_status": word(PAYMENTS, lambda order, value, now: order.financial_status(now).lower() == value),
+    "source_name": word((), lambda order, value, now: value == "web"),
+    "name": word((), lambda order, value, now: str(order.number % 10**9) == value.removeprefix("#")),
+}
+
+
+def _time_test(read: Callable[[Any, int], int], comparator: str, value: str, now: int) -> Test:
     wanted = now if value == "now" else _seconds(value)
     if comparator:
         compare = _COMPARE[comparator]
-        return lambda order: compare(read(order, now), wanted)
+        return lambda thing: compare(read(thing, now), wanted)
     day_end = wanted + int(timedelta(days=1).total_seconds()) if len(value) == len("2026-01-01") else wanted + 1
-    return lambda order: wanted <= read(order, now) < day_end
+    return lambda thing: wanted <= read(thing, now) < day_end
 
 
 def _seconds(value: str) -> int:

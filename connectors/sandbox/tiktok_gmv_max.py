@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from connectors.sandbox import reports
+from connectors.sandbox import reports, tiktok_shop_sellers
 from connectors.sandbox.answers import loads
 from connectors.sandbox.currencies import decimal_text
 from connectors.sandbox.reports import Row
@@ -31,8 +31,8 @@ DIMENSIONS = {"stat_time_hour": 1, "stat_time_day": 30, "": 365}
 
 
 def store_id(account: Account) -> str:
-    """The one TikTok Shop of an advertiser."""
-    return str(7_495_000_000_000_000_000 + int(account.id) % 10**12)
+    """The one TikTok Shop whose sales an advertiser promotes: the merchant's main shop."""
+    return tiktok_shop_sellers.store_id(account.tenant)
 
 
 def business_center_id(account: Account) -> str:

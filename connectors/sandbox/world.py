@@ -17,13 +17,16 @@ from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from connectors.sandbox import learning, tenants
+from connectors.sandbox import learning, tenants, tiktok_shop_sellers
 from connectors.sandbox.delivery import Delivery, is_on
 from connectors.sandbox.journal import Journal, StateError
 from connectors.sandbox.logins import Logins
 from connectors.sandbox.market import HOUR, Market
+from connectors.sandbox.orders import Line
 from connectors.sandbox.sales import Sales
 from connectors.sandbox.tenants import OFF, Account, AdObject
+from connectors.sandbox.tiktok_shop_sales import ShopSales
+from connectors.sandbox.tiktok_shop_sellers import Store
 
 MAX_ADVANCE_HOURS = 24 * 400
 _EFFECTS = ("attribute", "value", "create")
@@ -79,6 +82,11 @@ class World:
         }
         self.logins = Logins(config.seed, journal)
         self.logins.plant(self.accounts.values(), self.shops)
+        for tenant in range(config.tenants):
+            tiktok_shop_sellers.plant(self.logins, config.seed, tenant)
+        self.stores = [store for t in range(config.tenants) for store in tiktok_shop_sellers.stores(config.seed, t)]
+        self.creators = [tiktok_shop_sellers.creator(config.seed, tenant) for tenant in range(config.tenants)]
+        self.shop_sales = ShopSales(config.seed, first)
         self.objects: dict[str, AdObject] = {}
         self.places: dict[str, int] = {}  # of each object in the order of creation
         self.children: dict[str, list[AdObject]] = defaultdict(list)
@@ -90,7 +98,7 @@ class World:
         self.kept_reports: dict[tuple[Any, ...], list[Any]] = {}  # the last ones, for their further pages
         parameters = tenants.parameters(config.seed, config.tenants, config.ad_sets, config.accounts)
         self.market = Market(parameters, first)
-        self._sales = Sales(self.shops, parameters.quantum_micros.tolist(), self._came)
+        self._sales = Sales(self.shops, parameters.quantum_micros.tolist(), self._came, self._sell_on_tiktok_shop)
         self.orders, self.customers = self._sales.orders, self._sales.customers
         self._plant()
         self._wall = time.monotonic()
@@ -104,6 +112,10 @@ class World:
 
     def zone(self, account: Account) -> ZoneInfo:
         return self._zones[account.zone]
+
+    def stores_of(self, tenant: int) -> list[Store]:
+        """A tenant's TikTok Shops, the main one first."""
+        return [store for store in self.stores if store.tenant == tenant]
 
     def accounts_of(self, tenant: int, platform: str) -> list[Account]:
         """A tenant's ad accounts on a platform; any token of the tenant opens all of them."""
@@ -210,6 +222,10 @@ class World:
     def _came(self, column: int, hour: int) -> tuple[AdObject, list[AdObject]]:
         ad_set = self.columns[column]
         return ad_set, [self.objects[ad] for ad in self.delivery.shares(ad_set, hour)] or [ad_set]
+
+    def _sell_on_tiktok_shop(self, ad_set: AdObject, created: int, lines: tuple[Line, ...]) -> None:
+        tenant = self.accounts[ad_set.account].tenant
+        self.shop_sales.sell(self.stores_of(tenant)[0], created, lines)
 
     def _plant(self) -> None:
         for number, account in enumerate(self.accounts.values()):

@@ -47,7 +47,7 @@ def test_a_code_is_exchanged_once_for_a_token_of_its_tenant_and_scopes() -> None
     assert token.text not in repr(token)
 
 
-@pytest.mark.parametrize(("platform", "minutes"), [("meta", 10), ("tiktok", 60)])
+@pytest.mark.parametrize(("platform", "minutes"), [("meta", 10), ("tiktok", 60), ("shopify", 10), ("tiktok_shop", 30)])
 def test_a_code_dies_of_age(platform: str, minutes: int) -> None:
     made = logins()
     first, second = (made.consent(platform, 0, BACK, []) for _ in range(2))
@@ -98,6 +98,86 @@ def test_a_revoked_token_is_unknown_at_once() -> None:
     assert made.find("meta", token.text) is None
     assert not made.revoke("meta", token.text)
     assert refused(lambda: made.renew("meta", token.text)) == "unknown_token"
+
+
+def test_shopifys_token_ends_and_is_refreshed_only_where_that_was_asked_for() -> None:
+    made = logins()
+    lasting = made.exchange("shopify", made.consent("shopify", 0, BACK, ["read_orders"]), BACK)
+    assert (lasting.expires_at, lasting.refresh, lasting.refresh_ends) == (None, "", None)
+    ending = made.exchange("shopify", made.consent("shopify", 0, BACK, ["read_orders"]), BACK, expiring=True)
+    assert ending.expires_at == NOW + timedelta(hours=1)
+    assert ending.refresh and ending.refresh_ends == NOW + timedelta(days=90)
+    assert ending.text not in repr(ending) and ending.refresh not in repr(ending)
+
+
+@pytest.mark.parametrize("kind", ["seller", "creator"])
+def test_tiktok_shops_token_lives_a_week_and_its_refresh_a_year_for_sellers_and_creators(kind: str) -> None:
+    made = logins()
+    token = made.exchange("tiktok_shop", made.consent("tiktok_shop", 1, BACK, ["seller.shop.info"], kind), None)
+    assert (token.tenant, token.kind, token.expires_at) == (1, kind, NOW + timedelta(days=7))
+    assert token.refresh_ends == NOW + timedelta(days=365)
+    again = made.refresh("tiktok_shop", token.refresh)
+    assert (again.tenant, again.kind, again.scopes) == (1, kind, token.scopes)
+
+
+def test_a_refresh_gives_a_new_pair_and_its_own_token_works_until_the_new_one_is_used() -> None:
+    made = logins()
+    first = made.exchange("shopify", made.consent("shopify", 1, BACK, ["read_orders"]), BACK, expiring=True)
+    later(made, hours=2)
+    second = made.refresh("shopify", first.refresh)
+    assert len({first.text, second.text, first.refresh, second.refresh}) == 4
+    assert second.expires_at == made.wall() + timedelta(hours=1) and second.scopes == first.scopes
+    lost = made.refresh("shopify", first.refresh)
+    assert lost.refresh != second.refresh
+    third = made.refresh("shopify", second.refresh)
+    assert refused(lambda: made.refresh("shopify", first.refresh)) == "unknown_refresh"
+    assert made.refresh("shopify", third.refresh)
+    assert refused(lambda: made.refresh("shopify", "")) == "unknown_refresh"
+    assert refused(lambda: made.refresh("tiktok_shop", third.refresh)) == "unknown_refresh"
+
+
+def test_a_used_refresh_token_lives_thirty_days_more_and_never_beyond_its_own_end() -> None:
+    made = logins()
+    first = made.exchange("shopify", made.consent("shopify", 0, BACK, []), BACK, expiring=True)
+    idle = made.exchange("shopify", made.consent("shopify", 0, BACK, []), BACK, expiring=True)
+    made.refresh("shopify", first.refresh)
+    later(made, days=29)
+    made.refresh("shopify", first.refresh)
+    later(made, days=1)
+    assert refused(lambda: made.refresh("shopify", first.refresh)) == "expired_refresh"
+    later(made, days=59)
+    made.refresh("shopify", idle.refresh)
+    later(made, days=1)
+    assert refused(lambda: made.refresh("shopify", idle.refresh)) == "expired_refresh"
+
+
+def test_a_revoked_token_cannot_be_refreshed_and_uninstalling_ends_all_of_the_tenants() -> None:
+    made = logins()
+    tokens = [
+        made.exchange("shopify", made.consent("shopify", tenant, BACK, []), BACK, expiring=True)
+        for tenant in (0, 0, 0, 1)
+    ]
+    made.revoke("shopify", tokens[0].text)
+    assert refused(lambda: made.refresh("shopify", tokens[0].refresh)) == "unknown_refresh"
+    made.revoke_all("shopify", 0)
+    assert [made.find("shopify", token.text) for token in tokens[:3]] == [None] * 3
+    assert refused(lambda: made.refresh("shopify", tokens[1].refresh)) == "unknown_refresh"
+    assert made.refresh("shopify", tokens[3].refresh)
+
+
+def test_refresh_tokens_and_their_rotation_outlive_a_restart(tmp_path: Path) -> None:
+    lived = World(Config(start=START, days=1), Journal(tmp_path / "state"))
+    code = lived.logins.consent("tiktok_shop", 1, BACK, ["seller.shop.info"], "seller")
+    first = lived.logins.exchange("tiktok_shop", code, None)
+    second = lived.logins.refresh("tiktok_shop", first.refresh)
+    third = lived.logins.refresh("tiktok_shop", second.refresh)
+    lived.close()
+    again = World(Config(days=1), Journal(tmp_path / "state"))
+    assert again.logins.find("tiktok_shop", third.text) == third
+    assert refused(lambda: again.logins.refresh("tiktok_shop", first.refresh)) == "unknown_refresh"
+    assert again.logins.refresh("tiktok_shop", second.refresh).text not in (first.text, second.text, third.text)
+    assert again.logins.refresh("tiktok_shop", third.refresh).kind == "seller"
+    again.close()
 
 
 def test_tokens_and_revocations_outlive_a_restart(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from connectors.sandbox.journal import Journal, StateError
 from connectors.sandbox.server import PortError, build, running_sandbox
 from connectors.sandbox.world import Config, World
 from tests.connectors.sandbox.conftest import START
+from tests.connectors.sandbox.seller import Seller
 from tests.connectors.sandbox.visitor import Visitor
 
 ROOT = Path(__file__).parents[3]
@@ -31,13 +32,14 @@ FIRST_TIKTOK = "1790000000020000001"
 
 
 def everything(visitor: Visitor) -> list[Any]:
-    """What the three faces say about the last days."""
+    """What the four faces say about the last days."""
     return [
         visitor.meta_all(f"{visitor.account}/adsets", fields="id,status,daily_budget,updated_time"),
         visitor.hours("2026-11-03", "2026-11-09"),
         visitor.tiktok("adgroup/get/")["data"],
         [visitor.report(f"2026-11-0{day}", f"2026-11-0{day}")["data"] for day in range(4, 10)],
         visitor.orders("createdAt updatedAt totalPriceSet { shopMoney { amount } }"),
+        Seller(visitor.url).all_orders(),
     ]
 
 
@@ -85,6 +87,15 @@ def test_the_credentials_are_those_of_the_first_tenant_and_all_are_listed(reader
     assert set(found["meta"]) == {"account_id", "access_token", "app_id", "app_secret"}
     assert set(found["tiktok"]) == {"advertiser_id", "access_token", "app_id", "app_secret"}
     assert set(found["shopify"]) == {"shop", "access_token", "client_id", "client_secret"}
+    assert set(found["tiktok_shop"]) >= {
+        "shop_id",
+        "shop_cipher",
+        "access_token",
+        "refresh_token",
+        "app_key",
+        "app_secret",
+        "service_id",
+    }
     assert found["tenants"][0]["meta"] == found["meta"]
     assert (found["tenants"][1]["currency"], found["tenants"][1]["timezone"]) == ("EUR", "Europe/Berlin")
 
@@ -270,6 +281,40 @@ def test_logins_and_report_jobs_reach_their_platform_and_its_faults(
         visitor.send(method, path)
     assert visitor.get("/_control/faults") == []
     assert visitor.send(method, path).text != '{"error":"no platform has this path"}'
+
+
+def test_tiktok_shops_logins_and_api_reach_it_and_its_faults(visitor: Visitor) -> None:
+    for method, path in (
+        ("GET", "/open/authorize"),
+        ("GET", "/alliance/creator/auth"),
+        ("GET", "/api/v2/token/refresh"),
+        ("POST", "/order/202309/orders/search"),
+        ("PUT", "/event/202309/webhooks"),
+    ):
+        visitor.control("faults", fault="server_error", platform="tiktok_shop", method=method, path=path)
+        assert visitor.send(method, path).json()["code"] == 36009003
+        assert visitor.send(method, path).status_code != 404
+
+
+def test_merchants_take_apps_away_on_order(visitor: Visitor) -> None:
+    who = visitor.who
+    assert visitor.control("uninstall", shop=who["shopify"]["shop"]) == {"done": True}
+    assert visitor.graphql("{ shop { id } }")["errors"]
+    assert visitor.control("deauthorize", shop_id=who["tiktok_shop"]["shop_id"]) == {"done": True}
+    assert visitor.tiktok("adgroup/get/")["code"] == 0
+    for name, body in (
+        ("uninstall", {}),
+        ("uninstall", {"shop": 1}),
+        ("uninstall", {"shop": "nobody.myshopify.com"}),
+        ("comply", {"shop": who["shopify"]["shop"]}),
+        ("comply", {"shop": who["shopify"]["shop"], "topic": "orders/create"}),
+        ("comply", {"shop": who["shopify"]["shop"], "topic": "shop/redact", "payload": []}),
+        ("deauthorize", {"shop_id": "1"}),
+        ("deauthorize", {}),
+    ):
+        response = visitor.send("POST", f"/_control/{name}", json=body)
+        assert response.status_code in (400, 404)
+        assert response.json()["error"]
 
 
 def test_a_report_job_of_meta_fails_on_order(visitor: Visitor) -> None:

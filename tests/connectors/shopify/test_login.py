@@ -40,8 +40,11 @@ SCOPE = "read_orders,read_products"
 pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
-def login(served: Wire | None = None, *, shop: str = SHOP, **options: Any) -> ShopifyLogin:
-    app = LoginApp(Platform.SHOPIFY, served.url if served else "", "", "2026-10", "client-1", SECRET, subject=shop)
+def login(
+    served: Wire | None = None, *, shop: str = SHOP, scopes: tuple[str, ...] = (), **options: Any
+) -> ShopifyLogin:
+    base_url = served.url if served else ""
+    app = LoginApp(Platform.SHOPIFY, base_url, "", "2026-10", "client-1", SECRET, subject=shop, scopes=scopes)
     return ShopifyLogin(app, **({"patience": 2.0} | options))
 
 

@@ -165,8 +165,9 @@ def own_sandbox() -> Iterator[Control]:
 def provider(sandbox: Control, scopes: tuple[str, ...] = SCOPES) -> ShopifyLogin:
     own = sandbox.get("credentials")["shopify"]
     ids = own["client_id"], own["client_secret"]
-    app = LoginApp(Platform.SHOPIFY, sandbox.url, "", "2026-10", *ids, subject=own["shop"])
-    return ShopifyLogin(app, scopes=scopes)
+    return ShopifyLogin(
+        LoginApp(Platform.SHOPIFY, sandbox.url, "", "2026-10", *ids, subject=own["shop"], scopes=scopes)
+    )
 
 
 def consent(login: ShopifyLogin) -> Grant:
