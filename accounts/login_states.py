@@ -6,9 +6,14 @@ from datetime import datetime, timedelta
 
 from django.db import models
 
-# Tokens are renewed this long before they expire; when as little as `URGENT` is left, people must act.
-RENEWED_BEFORE = timedelta(days=10)
+# How long before a token expires it is renewed, though nothing has needed it. Shopify's live an hour and are renewed
+# as they are needed; one that has ended is renewed too, so that an idle shop stays connected.
+RENEWED_BEFORE = {"meta": timedelta(days=10), "tiktok_shop": timedelta(days=2), "shopify": timedelta(0)}
+# When as little is left of a token that is not renewed by itself, people must act.
 URGENT = timedelta(days=2)
+# What renewing needs ends too: people are told this long before, and once more when little is left.
+LOGIN_ENDS_SOON = timedelta(days=30)
+LOGIN_ENDS_NOW = timedelta(days=7)
 # How `Credential.problem` begins when a token could not be renewed, though it still opens the platform.
 NOT_RENEWED = "Not renewed: "
 
@@ -20,9 +25,18 @@ class LoginState(models.TextChoices):
     DISCONNECTED = "disconnected", "Disconnected"
 
 
-def login_state(*, has_token: bool, expires_at: datetime | None, problem: str, now: datetime) -> LoginState:
+def login_state(
+    *,
+    has_token: bool,
+    expires_at: datetime | None,
+    problem: str,
+    now: datetime,
+    refresh_expires_at: datetime | None = None,
+) -> LoginState:
+    """What counts is until when people need not log in: of a token that renews itself, the end of that."""
     if not has_token:
         return LoginState.DISCONNECTED
-    if (problem and not problem.startswith(NOT_RENEWED)) or (expires_at and expires_at <= now):
+    ends, soon = (refresh_expires_at, LOGIN_ENDS_SOON) if refresh_expires_at else (expires_at, URGENT)
+    if (problem and not problem.startswith(NOT_RENEWED)) or (ends and ends <= now):
         return LoginState.NEEDED
-    return LoginState.ENDING if problem or (expires_at and expires_at <= now + URGENT) else LoginState.CONNECTED
+    return LoginState.ENDING if problem or (ends and ends <= now + soon) else LoginState.CONNECTED

@@ -12,7 +12,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 
 from automation.admin import approvals, switches
 from config import dashboard
-from metrics.admin import shop_page
+from metrics.admin import credit_page, shop_page
 
 # Whoever edits a schedule runs code, and groups carry no rights here.
 for unwanted in (Failure, OrmQ, Schedule, Success, Group):
@@ -27,6 +27,7 @@ def extra_urls() -> list[URLPattern]:
         *approvals.urls(),
         *switches.urls(),
         *shop_page.urls(),
+        *credit_page.urls(),
     ]
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from accounts.scoping import all_tenants
-from connectors import renewal
+from connectors import renewal, webhooks
 from connectors.logins import purge_logins
 
 
 def refresh_logins() -> str:
     with all_tenants():
         purged = purge_logins()
-    return f"{renewal.refresh_logins()} renewed, {purged} old logins forgotten"
+    renewed = renewal.refresh_logins()
+    subscribe_stores()
+    return f"{renewed} renewed, {purged} old logins forgotten"
+
+
+def subscribe_stores() -> int:
+    return webhooks.subscribe_stores()

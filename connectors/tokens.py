@@ -1,34 +1,68 @@
-"""Tokens that age by the hour or week: renewed when they are needed, by one worker at a time, and every use noted."""
+"""Tokens that age by the hour or week, renewed when they are needed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from datetime import datetime
 
 from accounts.clock import wall_now
 from accounts.models import Credential
-from connectors.http import Witness
-from connectors.models import TokenUse
+from accounts.scoping import all_tenants
+from connectors.errors import AuthenticationError, ConnectorError, TransientError
+from connectors.renewal import NEAR, PASSING, renew_token, sharing, tell_failure
+
+PATIENCE = 5.0  # seconds that one waits for the worker who is renewing the token
+PAUSE = 0.1
 
 
 def fresh(credential: Credential) -> Credential:
-    """The credential with a token that lasts a while yet."""
-    return credential
+    """The credential with a token that lasts a while yet: renewed here where ten minutes or less are left.
+
+    One worker asks the platform; the others go on with a token that still lives, or wait for the new one. Raises
+    `AuthenticationError` for a login that is over, and `TransientError` where nobody gets an answer in time.
+    """
+    until, row = time.monotonic() + PATIENCE, credential
+    while _is_near(row, now := wall_now()):
+        row = _as_stored(credential)
+        if not _is_near(row, now) or row.__dict__["refresh_token"] is None:
+            return row
+        if _is_renewed(row, now):
+            return _as_stored(credential)
+        if _lives(row, now):
+            return row
+        if time.monotonic() > until:
+            raise TransientError(f"{row.platform}: another worker is renewing the token", platform=row.platform)
+        time.sleep(PAUSE)
+    return row
 
 
-def witness(credential: Credential) -> Witness:
-    """Notes each use of the credential's token before the request leaves, and how it ended."""
+def _is_renewed(row: Credential, now: datetime) -> bool:
+    """Whether this worker has renewed the token. A failure that passes is none while the token lives."""
+    rows = sharing(row)
+    try:
+        return bool(renew_token(rows))
+    except ConnectorError as error:
+        if not isinstance(error, PASSING):
+            tell_failure(rows, error)
+            raise
+        if not _lives(row, now):
+            raise
+        return False
 
-    def begin(method: str, path: str) -> Callable[[str], None]:
-        use = TokenUse.objects.create(
-            tenant_id=credential.tenant_id,
-            credential_id=credential.pk,
-            at=wall_now(),
-            operation=f"{method} {path}"[:200],
+
+def _is_near(row: Credential, now: datetime) -> bool:
+    return row.expires_at is not None and row.expires_at <= now + NEAR
+
+
+def _lives(row: Credential, now: datetime) -> bool:
+    return row.expires_at is not None and row.expires_at > now
+
+
+def _as_stored(credential: Credential) -> Credential:
+    with all_tenants():
+        row: Credential | None = Credential.objects.select_related("tenant").filter(pk=credential.pk).first()
+    if row is None or row.__dict__["access_token"] is None:
+        raise AuthenticationError(
+            f"{credential.platform}: the login was ended meanwhile: connect it again", platform=credential.platform
         )
-
-        def end(outcome: str) -> None:
-            TokenUse.objects.filter(pk=use.pk).update(outcome=outcome[:64])
-
-        return end
-
-    return begin
+    return row

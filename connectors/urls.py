@@ -1,18 +1,21 @@
-"""The addresses under which ad accounts are connected; the callback's stands in the platforms' app settings."""
+"""Where ad accounts and stores are connected; the callback's address stands in the platforms' app settings."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from connectors import views
+from connectors import choice_views, ending_views, views
+from connectors.pages import page
 
 app_name = "connect"
 
 urlpatterns = [
-    path("again/<uuid:pk>/", views.page(views.again), name="again"),
-    path("choose/<uuid:pk>/", views.page(views.choose), name="choose"),
-    path("disconnect/account/<uuid:pk>/", views.page(views.disconnect_account), name="disconnect_account"),
-    path("disconnect/login/<uuid:pk>/", views.page(views.disconnect_credential), name="disconnect_credential"),
-    path("<slug:platform>/", views.page(views.start), name="start"),
+    path("again/<uuid:pk>/", page(views.again), name="again"),
+    path("choose/<uuid:pk>/", page(choice_views.choose), name="choose"),
+    path("disconnect/account/<uuid:pk>/", page(ending_views.disconnect_account), name="disconnect_account"),
+    path("disconnect/store/<uuid:pk>/", page(ending_views.disconnect_store), name="disconnect_store"),
+    path("disconnect/login/<uuid:pk>/", page(ending_views.disconnect_credential), name="disconnect_credential"),
+    path("shopify/token/", page(views.token), name="token"),
+    path("<slug:platform>/", page(views.start), name="start"),
     path("<slug:platform>/callback/", views.callback, name="callback"),
 ]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from connectors import webhook_views
 
 app_name = "webhooks"
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("shopify/", webhook_views.shopify, name="shopify"),
+    path("tiktok-shop/", webhook_views.tiktok_shop, name="tiktok_shop"),
+]

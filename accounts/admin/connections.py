@@ -19,17 +19,16 @@ from accounts.admin_fields import SecretField, money
 from accounts.hours import HOUR
 from accounts.login_states import LoginState, login_state
 from accounts.models import AdAccount, Credential, RolloutStage, Store
-from accounts.models.ad_tree import AD_PLATFORMS
 from accounts.money import money_text
 
 SECRETS = ("app_secret", "access_token", "refresh_token")
-LOGIN_PLATFORMS = [platform for platform, _ in AD_PLATFORMS]
 LOGIN_COLOURS: dict[str, str] = {
     LoginState.CONNECTED: "success",
     LoginState.ENDING: "warning",
     LoginState.NEEDED: "danger",
     LoginState.DISCONNECTED: "default",
 }
+STORE_PLATFORMS = ("shopify", "tiktok_shop")
 PLATFORM_COLOURS = {"meta": "info", "tiktok": "default", "shopify": "success", "tiktok_shop": "default"}
 STAGE_COLOURS: dict[str, str] = {
     RolloutStage.SHADOW: "default",
@@ -41,7 +40,11 @@ platform = badge("platform", PLATFORM_COLOURS)
 
 def state_of(credential: Credential, *, has_token: bool) -> LoginState:
     return login_state(
-        has_token=has_token, expires_at=credential.expires_at, problem=credential.problem, now=timezone.now()
+        has_token=has_token,
+        expires_at=credential.expires_at,
+        refresh_expires_at=credential.refresh_expires_at,
+        problem=credential.problem,
+        now=timezone.now(),
     )
 
 
@@ -69,11 +72,12 @@ def told_of(credential: Credential, state: LoginState) -> str:
         return "No token is stored: connect it again, or leave it as history."
     if credential.problem:
         return credential.problem
-    if credential.expires_at is None:
+    ends = credential.refresh_expires_at or credential.expires_at
+    if ends is None:
         return "The login lasts until somebody ends it."
     verb = "expired" if state is LoginState.NEEDED else "lasts until"
-    renewed = ", and is renewed before" if state is LoginState.CONNECTED else ""
-    return f"The login {verb} {credential.expires_at:%Y-%m-%d %H:%M} UTC{renewed}."
+    is_renewed = state is LoginState.CONNECTED and credential.refresh_expires_at is None
+    return f"The login {verb} {ends:%Y-%m-%d %H:%M} UTC{', and is renewed before' if is_renewed else ''}."
 
 
 class CredentialForm(ScopedForm):
@@ -100,13 +104,13 @@ class CredentialAdmin(ScopedAdmin):
     list_filter = (("platform", ChoicesDropdownFilter),)
     search_fields = ("label", "app_id")
     search_help_text = "Search by label or app id"
-    readonly_fields = ("stored", "problem")
-    empty_hint = "Press Connect Meta or Connect TikTok; for other platforms, add what opens them here."
+    readonly_fields = ("stored", "subject", "scopes", "refresh_expires_at", "problem")
+    empty_hint = "Press one of the Connect buttons, or add by hand what opens a platform."
     may_delete = True
     fieldsets = (
         (None, {"fields": ("platform", "label", "app_id", "expires_at")}),
         ("Secrets", {"fields": ("stored", *(f"new_{name}" for name in SECRETS))}),
-        ("State", {"fields": ("problem",)}),
+        ("State", {"fields": ("subject", "scopes", "refresh_expires_at", "problem")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Credential]:
@@ -123,20 +127,21 @@ class CredentialAdmin(ScopedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """A login is ended on its platform before it is forgotten here: disconnect or remove it first."""
-        is_living = obj is not None and obj.platform in LOGIN_PLATFORMS and getattr(obj, "has_access_token", True)
+        is_living = obj is not None and getattr(obj, "has_access_token", True)
         return not is_living and super().has_delete_permission(request, obj)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         row = context.get("original")
-        if row is not None and row.platform in LOGIN_PLATFORMS:
+        if row is not None:
             context["login"] = self._panel(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _panel(self, request: HttpRequest, row: Any) -> LoginPanel:
-        state, is_unused = state_of(row, has_token=row.has_access_token), not row.ad_accounts.exists()
+        state = state_of(row, has_token=row.has_access_token)
+        is_unused = not row.ad_accounts.exists() and not row.stores.exists()
         told = told_of(row, state)
         if is_unused and state is not LoginState.DISCONNECTED:
-            told += " No ad account uses it yet: choose the ones to connect."
+            told += f" No {'store' if row.platform in STORE_PLATFORMS else 'ad account'} uses it yet: choose."
         return LoginPanel(
             state=state,
             told=told,
@@ -144,7 +149,7 @@ class CredentialAdmin(ScopedAdmin):
             again=reverse("connect:again", args=[row.pk]),
             disconnect=reverse("connect:disconnect_credential", args=[row.pk]),
             choose=reverse("connect:choose", args=[row.pk]),
-            is_unused=is_unused and not row.stores.exists(),
+            is_unused=is_unused,
         )
 
     @display(description="Login", label=LOGIN_COLOURS)
@@ -158,15 +163,71 @@ class CredentialAdmin(ScopedAdmin):
         return ", ".join(names) or "none"
 
 
+def with_login(rows: Any) -> Any:
+    """With the credential's state, never with a secret."""
+    found = rows.select_related("credential", "tenant").defer(*(f"credential__{name}" for name in SECRETS))
+    return found.annotate(has_access_token=models.Q(credential__access_token__isnull=False))
+
+
+@display(description="Login", label=LOGIN_COLOURS)
+def login_of(row: Any) -> Any:
+    state = state_of(row.credential, has_token=row.has_access_token)
+    if not row.is_active and state is not LoginState.DISCONNECTED:
+        return LoginState.DISCONNECTED.value, "Switched off"
+    return state.value, state.label
+
+
+@display(description="Read to (UTC)", ordering="known_to")
+def known_to(row: Any) -> datetime | None:
+    found: datetime | None = row.known_to
+    return found
+
+
 @admin.register(Store)
 class StoreAdmin(ScopedAdmin):
     parent = "credential"
-    list_display = ("name", platform, "external_id", "currency", "timezone", "is_active")
+    list_display = ("name", platform, "kind", login_of, "external_id", "currency", "timezone", known_to, "problem")
+    list_before_template: Any = "bursar/connect/buttons.html"
+    change_form_outer_before_template: Any = "bursar/connect/state.html"
     list_filter = (("platform", ChoicesDropdownFilter), "is_active")
     search_fields = ("name", "external_id")
     search_help_text = "Search by name or platform id"
     autocomplete_fields = ("credential",)
-    empty_hint = "Connect the shop that brings revenue: first its credential, then the store."
+    readonly_fields = ("kind", "region", "seller_type", "subscribed_at", known_to, "notice", "problem")
+    empty_hint = "Press Connect Shopify or Connect TikTok Shop: revenue is read from there, nothing is changed."
+    fieldsets = (
+        (None, {"fields": ("platform", "external_id", "name", "currency", "timezone", "credential", "is_active")}),
+        ("As the platform says", {"fields": readonly_fields}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Store]:
+        """With its login, and until when its orders are known."""
+        coverage: Any = Store._meta.get_field("coverage").related_model
+        newest = coverage.objects.filter(store=models.OuterRef("pk")).values("known_to")[:1]
+        rows: models.QuerySet[Store] = with_login(super().get_queryset(request))
+        return rows.annotate(known_to=models.Subquery(newest))
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        row = context.get("original")
+        if row is not None:
+            context["login"] = self._panel(request, row)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _panel(self, request: HttpRequest, row: Any) -> LoginPanel:
+        state = state_of(row.credential, has_token=row.has_access_token)
+        works = state in (LoginState.CONNECTED, LoginState.ENDING)
+        read = f"Orders are read to {row.known_to:%Y-%m-%d %H:%M} UTC." if row.known_to else "No order has been read."
+        off = "" if row.is_active else "The store is switched off."
+        told = (told_of(row.credential, state), off, row.problem, row.notice, read)
+        choose = reverse("connect:choose", args=[row.credential_id]) if works and not row.is_active else ""
+        return LoginPanel(
+            state=state,
+            told=" ".join(filter(None, told)),
+            may_change=self.has_change_permission(request, row),
+            again="" if choose else reverse("connect:again", args=[row.credential_id]),
+            disconnect=reverse("connect:disconnect_store", args=[row.pk]),
+            choose=choose,
+        )
 
 
 @display(description="Spent of cap", ordering="spent_micros")
@@ -182,7 +243,7 @@ class AdAccountAdmin(ScopedAdmin):
     list_display = (
         "name",
         platform,
-        "login",
+        login_of,
         "status",
         "stage",
         "autopilot",
@@ -218,17 +279,10 @@ class AdAccountAdmin(ScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[AdAccount]:
         """With its credential's state, never with a secret, and the newest hour that was read."""
-        rows: models.QuerySet[AdAccount] = super().get_queryset(request)
+        rows: models.QuerySet[AdAccount] = with_login(super().get_queryset(request))
         synced: Any = AdAccount._meta.get_field("synced_hours").related_model
         hours = synced.objects.filter(ad_account=models.OuterRef("pk"))
-        return (
-            rows.select_related("credential", "tenant")
-            .defer(*(f"credential__{name}" for name in SECRETS))
-            .annotate(
-                has_access_token=models.Q(credential__access_token__isnull=False),
-                newest_hour=models.Subquery(hours.order_by("-hour").values("hour")[:1]),
-            )
-        )
+        return rows.annotate(newest_hour=models.Subquery(hours.order_by("-hour").values("hour")[:1]))
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         row = context.get("original")
@@ -249,13 +303,6 @@ class AdAccountAdmin(ScopedAdmin):
             choose=choose,
             past_days=f"{reverse('admin:metrics_backfill_add')}?ad_account={row.pk}" if works and row.is_active else "",
         )
-
-    @display(description="Login", label=LOGIN_COLOURS)
-    def login(self, row: Any) -> Any:
-        state = state_of(row.credential, has_token=row.has_access_token)
-        if not row.is_active and state is not LoginState.DISCONNECTED:
-            return LoginState.DISCONNECTED.value, "Switched off"
-        return state.value, state.label
 
     @display(description="Status", ordering="platform_status")
     def status(self, row: AdAccount) -> str:

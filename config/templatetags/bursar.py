@@ -23,6 +23,18 @@ def ppm(value: int | None, places: int = 1) -> str:
 
 
 @register.filter
+def ppm_of_hundred(value: int) -> int:
+    """Millionths of one as a whole number of 100."""
+    return value // 10_000
+
+
+@register.filter
+def spaced(name: str) -> str:
+    """`AffiliateSale` as `Affiliate sale`."""
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip().capitalize()
+
+
+@register.filter
 def percent(value: int | None) -> str:
     """Millionths as whole percents: `72 %`."""
     return "–" if value is None else f"{value // 10_000} %"

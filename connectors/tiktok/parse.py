@@ -127,7 +127,14 @@ def gmv_max_campaign(source: Row) -> CampaignRecord:
         lifetime_budget_micros=None,
         bid=bids.minimum_return(source),
         family=Family.GMV_MAX,
+        store_external_id=store_id(source),
     )
+
+
+def store_id(source: Row) -> str:
+    """The shop that a GMV Max campaign names, itself or with its identities; "" where its details are not told."""
+    places = [source, *rows(source.get("identity_list") or [], "identity_list")]
+    return next((identifier(place, "store_id") for place in places if place.get("store_id")), "")
 
 
 def gmv_max_ad_set(source: Row) -> AdSetRecord:

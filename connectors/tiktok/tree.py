@@ -15,6 +15,7 @@ from connectors.errors import NotFoundError, PermissionDeniedError
 from connectors.fields import Row, identifier, malformed, rows, text
 from connectors.tiktok.api import Api, digits
 from connectors.tiktok.families import ENDPOINTS, endpoints
+from connectors.tiktok.parse import store_id
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Tree:
     def gmv_max(self) -> list[Row]:
         """Every GMV Max campaign; of those that are not deleted also what only their details tell."""
         found = self.allowed(Family.GMV_MAX, self._gmv_max_campaigns)
-        self._stores = sorted({store for source in found for store in _stores(source)})
+        self._stores = sorted({store_id(source) for source in found} - {""})
         return found
 
     def found(self, target: Target) -> Row:
@@ -141,9 +142,3 @@ class Tree:
 
 def _as_they_are(found: list[Row]) -> list[Row]:
     return found
-
-
-def _stores(source: Row) -> list[str]:
-    """The shop that a campaign names, itself or with its identities."""
-    places = [source, *rows(source.get("identity_list") or [], "identity_list")]
-    return [identifier(place, "store_id") for place in places if place.get("store_id")][:1]

@@ -1,4 +1,4 @@
-"""A person connects two ad accounts by logging in at the platform, and disconnects them again."""
+"""A person connects ad accounts and a shop by logging in at the platform, and disconnects them again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from accounts.models import AdAccount, Credential
+from accounts.models import AdAccount, Credential, Store
 from connectors.errors import AuthenticationError
 from connectors.grants import grant_of, provider_of
 from connectors.sandbox.server import running_sandbox
@@ -23,10 +23,13 @@ def platforms(settings: Any) -> Iterator[Control]:
     """A sandbox whose two merchants have two ad accounts each, and the app that asks them."""
     with running_sandbox(seed=7, days=2, tenants=2, accounts=2) as running:
         box = Control(running.url)
-        for name in ("META_BASE_URL", "META_DIALOG_URL", "TIKTOK_BASE_URL", "TIKTOK_DIALOG_URL"):
+        for name in ("META_BASE_URL", "META_DIALOG_URL", "TIKTOK_BASE_URL", "TIKTOK_DIALOG_URL", "SHOPIFY_BASE_URL"):
             setattr(settings, name, box.url)
         given = box.get("credentials")
-        settings.LOGIN_APPS = {name: given[name] for name in ("meta", "tiktok")}
+        settings.LOGIN_APPS = {name: given[name] for name in ("meta", "tiktok")} | {
+            "shopify": {"app_id": given["shopify"]["client_id"], "app_secret": given["shopify"]["client_secret"]},
+            "tiktok_shop": {"app_id": "", "app_secret": ""},
+        }
         yield box
 
 
@@ -114,6 +117,34 @@ def test_a_dead_token_is_shown_and_replaced_by_logging_in_again(
     assert "Login needed" not in visitor.do(lambda page: page.content())
 
 
+def test_a_shop_is_connected_and_disconnected_from_its_page(house: House, platforms: Control, visitor: Visitor) -> None:
+    shop = platforms.get("credentials")["shopify"]["shop"]
+    visitor.log_in(house.owner)
+    visitor.open("/admin/accounts/store/")
+    visitor.do(lambda page: page.get_by_role("link", name="Connect Shopify").click())
+    visitor.do(lambda page: page.get_by_label("The shop's address at Shopify").fill("evil.example"))
+    visitor.press("Continue to Shopify")
+    visitor.sees("such as some-shop.myshopify.com")
+    address = f"https://admin.shopify.com/store/{shop.partition('.')[0]}/orders"
+    visitor.do(lambda page: page.get_by_label("The shop's address at Shopify").fill(address))
+    visitor.press("Continue to Shopify")
+    visitor.sees("Install this app?")
+    assert not Store.objects.filter(external_id=shop).exists()
+    visitor.do(lambda page: page.get_by_role("link", name="Install in").click())
+    visitor.sees("Its past orders are read next")
+    store = Store.objects.select_related("credential").get(external_id=shop)
+    assert (store.kind, store.is_active) == ("shop", True)
+    grant, provider = grant_of(store.credential), provider_of(store.credential)
+    assert [account.external_id for account in provider.owned_accounts(grant)] == [shop]
+
+    visitor.do(lambda page: page.get_by_role("link", name="Disconnect").click())
+    visitor.press("Disconnect")
+    visitor.sees("Shopify has ended the login")
+    visitor.sees("Disconnected")
+    with pytest.raises(AuthenticationError):
+        provider.owned_accounts(grant)
+
+
 def test_the_pages_of_connecting_fit_a_phone_in_light_and_dark(
     house: House, platforms: Control, visitor: Visitor
 ) -> None:
@@ -131,6 +162,12 @@ def test_the_pages_of_connecting_fit_a_phone_in_light_and_dark(
         f"/admin/accounts/credential/{pending.pk}/change/",
         f"/admin/accounts/adaccount/{house.account.pk}/change/",
         "/admin/accounts/adaccount/",
+        "/admin/connect/shopify/",
+        "/admin/connect/shopify/token/",
+        "/admin/connect/tiktok_shop/",
+        f"/admin/connect/disconnect/store/{house.store.pk}/",
+        f"/admin/accounts/store/{house.store.pk}/change/",
+        "/admin/accounts/store/",
         "/admin/metrics/backfill/add/",
     )
     visitor.do(lambda page: page.set_viewport_size({"width": 390, "height": 844}))

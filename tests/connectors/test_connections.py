@@ -9,9 +9,10 @@ import pytest
 from accounts.models import AdAccount, Credential
 from accounts.scoping import all_tenants
 from connectors import connections
-from connectors.connections import connect_ad_account, login_app, pace_of
+from connectors.connections import connect_ad_account, pace_of
 from connectors.contracts import Platform
 from connectors.errors import ConfigurationError, RateLimitedError
+from connectors.login_apps import login_app
 from connectors.models import RateBudget
 from connectors.rate_budget import SharedBudget
 from connectors.registry import Connection, login_provider
@@ -106,19 +107,25 @@ def test_the_login_app_comes_from_the_settings(settings: Any, platform: Platform
     assert login_provider(app).consent_url(redirect_uri="https://x/", state="s").startswith(app.dialog_url)
 
 
-@BOTH
+@pytest.mark.parametrize("platform", list(Platform))
 @pytest.mark.parametrize("missing", [0, 1])
 def test_a_login_app_that_is_not_set_up_is_told_in_one_line(settings: Any, platform: Platform, missing: int) -> None:
     pair = ["12", "s3cr3t-of-an-app"]
     pair[missing] = ""
     settings.LOGIN_APPS = {platform: dict(zip(("app_id", "app_secret"), pair, strict=True))}
-    with pytest.raises(ConfigurationError, match=f"set {platform.upper()}_APP_ID and {platform.upper()}_APP_SECRET"):
+    names = settings.LOGIN_APP_SETTINGS[platform]
+    with pytest.raises(ConfigurationError, match=f"set {names[0]} and {names[1]}$"):
         login_app(platform)
 
 
-def test_a_platform_without_a_login_is_told(settings: Any) -> None:
-    with pytest.raises(ConfigurationError):
-        login_app(Platform.SHOPIFY)
+@pytest.mark.parametrize("subject", ["seller", "seller_us", "creator"])
+def test_each_kind_of_tiktok_shop_login_has_a_page_of_its_own(settings: Any, subject: str) -> None:
+    settings.LOGIN_APPS = {"tiktok_shop": {"app_id": "12", "app_secret": "s3cr3t-of-an-app"}}
+    settings.TIKTOK_SHOP_SERVICE_ID = "34"
+    settings.TIKTOK_SHOP_DIALOG_URLS = {kind: f"https://{kind}.example" for kind in ("seller", "seller_us", "creator")}
+    app = login_app(Platform.TIKTOK_SHOP, subject=subject)
+    assert (app.dialog_url, app.subject, app.service_id) == (f"https://{subject}.example", subject, "34")
+    assert (app.base_url, app.api_url) == (settings.TIKTOK_SHOP_AUTH_URL, settings.TIKTOK_SHOP_BASE_URL)
 
 
 @pytest.mark.parametrize("is_whole", [True, False])

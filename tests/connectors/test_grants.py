@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from accounts.models import AdAccount, Credential
 from accounts.scoping import all_tenants
+from connectors.connecting import connect_accounts
 from connectors.errors import TransientError
-from connectors.grants import Ended, LoginError, connect_accounts, disconnect, names_of, remove
+from connectors.grants import Ended, LoginError, disconnect, names_of, remove
 from connectors.renewal import refresh_logins
 from tests.connectors.fake_login import (
     FakeLogin,

@@ -12,10 +12,11 @@ import pytest
 
 from accounts.clock import wall_now
 from accounts.models import AdAccount, Credential
+from connectors.connecting import connect_accounts
 from connectors.connections import connect_ad_account
 from connectors.contracts import Platform
 from connectors.errors import AuthenticationError
-from connectors.grants import Ended, LoginError, connect_accounts, disconnect, grant_of, owned_accounts, provider_of
+from connectors.grants import Ended, LoginError, disconnect, grant_of, owned_accounts, provider_of
 from connectors.logins import Answer, begin_login, finish_login
 from connectors.renewal import refresh_logins
 from connectors.sandbox.server import running_sandbox

@@ -18,9 +18,10 @@ from django.utils import timezone
 from accounts.clock import wall_now
 from accounts.models import Credential, User
 from connectors import deadline, registry
+from connectors.connecting import connect_accounts
 from connectors.contracts import Platform
 from connectors.errors import ConfigurationError, TransientError
-from connectors.grants import Ended, LoginError, connect_accounts, disconnect, owned_accounts, remove
+from connectors.grants import Ended, LoginError, disconnect, owned_accounts, remove
 from connectors.login_contracts import Grant, OwnedAccount
 from connectors.logins import Answer
 from connectors.models import Login
@@ -238,6 +239,9 @@ class Silent:
     def hang(self, *args: Any, **kwargs: Any) -> Any:
         self.over.wait()
         raise TransientError("too late")
+
+    def check_callback(self, query: str) -> None:
+        pass
 
     exchange = owned_accounts = refresh = revoke = hang
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,18 +62,24 @@ def test_a_connection_does_not_show_its_secrets() -> None:
 
 def app(platform: Any) -> LoginApp:
     version = OWN.get(platform, ("v1", ""))[0]
-    return LoginApp(platform, "", "https://dialog.example", version, "12", "s3cr3t-of-an-app")
+    subject = {Platform.SHOPIFY: "demo.myshopify.com", Platform.TIKTOK_SHOP: "seller"}.get(platform, "")
+    return LoginApp(platform, "", "https://dialog.example", version, "12", "s3cr3t-of-an-app", subject)
 
 
-@pytest.mark.parametrize("platform", [Platform.META, Platform.TIKTOK])
+@pytest.mark.parametrize("platform", list(Platform))
 def test_an_app_gets_the_login_of_its_platform(platform: Platform) -> None:
     assert login_provider(app(platform)).platform is platform
 
 
-@pytest.mark.parametrize("platform", [Platform.SHOPIFY, "myspace"])
-def test_a_platform_without_a_login_is_refused(platform: Any) -> None:
+def test_a_platform_without_a_login_is_refused() -> None:
     with pytest.raises(ConfigurationError):
-        login_provider(app(platform))
+        login_provider(app("myspace"))
+
+
+@pytest.mark.parametrize("shop", ["", "evil.example", "demo.myshopify.com.evil.example"])
+def test_shopifys_login_is_for_a_shop(shop: str) -> None:
+    with pytest.raises(ConfigurationError):
+        login_provider(replace(app(Platform.SHOPIFY), subject=shop))
 
 
 def test_an_app_does_not_show_its_secret() -> None:

@@ -207,6 +207,22 @@ def test_a_gmv_max_campaign_is_a_campaign_with_one_ad_set_of_the_same_id() -> No
     assert (one.family, its.target) == (Family.GMV_MAX, SHOP_AD_SET)
 
 
+SOLD_BY = [
+    ({"store_id": "7495"}, "7495"),
+    ({"store_id": 7495, "identity_list": [{"store_id": "1"}]}, "7495"),
+    ({"identity_list": [{}, {"store_id": "7496"}]}, "7496"),
+    ({"store_id": ""}, ""),
+]
+
+
+@pytest.mark.parametrize(("named", "store"), SOLD_BY)
+def test_a_gmv_max_campaign_tells_from_which_shop_it_sells(named: dict[str, Any], store: str) -> None:
+    details = {name: value for name, value in shop_campaign().items() if name != "store_id"}
+    with tiktok(shop(data(**details, **named), details)) as served:
+        (one,) = client(served).campaigns()
+    assert one.store_external_id == store
+
+
 def test_a_gmv_max_campaign_without_details_is_told_by_its_listing() -> None:
     listed = {"campaign_id": "30", "campaign_name": "Old", "operation_status": "DISABLE"}
     with tiktok(shop(error(40007), listed)) as served:
