@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import transaction
 
+from accounts.clock import wall_now
 from accounts.models import AdAccount, Credential, RolloutStage, Store, Tenant
 from accounts.money import MICROS, PPM, micros_from_text
 from automation.kill_switch import ensure_switches
@@ -18,6 +19,7 @@ from connectors.store_contracts import ShopRecord
 from rules.presets import PRESETS, enable_preset
 
 DEFAULT_TARGET_MICROS = 100 * MICROS
+SUBJECTS = {Platform.TIKTOK_SHOP: "seller"}
 
 
 class OnboardingError(Exception):
@@ -34,6 +36,7 @@ class Access:
     app_id: str = ""
     app_secret: str = field(default="", repr=False)
     cipher: str = ""
+    refresh_token: str = field(default="", repr=False)
 
     def connection(self) -> Connection:
         prefix = self.platform.upper()
@@ -80,11 +83,11 @@ def _add_store(tenant: Tenant, access: Access, record: ShopRecord) -> None:
         tenant=tenant,
         platform=access.platform,
         external_id=access.external_id,
-        name=record.name,
+        name=record.name[:120] or access.external_id,
         currency=record.currency,
         timezone=record.timezone,
         region=record.region,
-        seller_type=record.seller_type,
+        seller_type=record.seller_type[:24],
         cipher=access.cipher,
         credential=_credential(tenant, access),
     )
@@ -113,6 +116,10 @@ def _credential(tenant: Tenant, access: Access) -> Credential:
         app_id=access.app_id,
         app_secret=access.app_secret or None,
         access_token=access.access_token,
+        refresh_token=access.refresh_token or None,
+        # When a token that somebody typed in ends is not known: the first use renews it, and learns that.
+        expires_at=wall_now() if access.refresh_token else None,
+        subject=SUBJECTS.get(access.platform, access.external_id if access.platform == Platform.SHOPIFY else ""),
     )
     return credential
 
@@ -151,6 +158,13 @@ def accesses_from(values: Mapping[str, str]) -> list[Access]:
         (Platform.SHOPIFY, "SHOPIFY_STORE_DOMAIN", "SHOPIFY_ADMIN_TOKEN", "SHOPIFY_API_KEY", "SHOPIFY_API_SECRET"),
         (Platform.META, "META_AD_ACCOUNT_ID", "META_LONG_LIVED_TOKEN", "META_APP_ID", "META_APP_SECRET"),
         (Platform.TIKTOK, "TIKTOK_AD_ACCOUNT_ID", "TIKTOK_ACCESS_TOKEN", "TIKTOK_APP_ID", "TIKTOK_APP_SECRET"),
+        (
+            Platform.TIKTOK_SHOP,
+            "TIKTOK_SHOP_ID",
+            "TIKTOK_SHOP_ACCESS_TOKEN",
+            "TIKTOK_SHOP_APP_KEY",
+            "TIKTOK_SHOP_APP_SECRET",
+        ),
     )
     found = []
     for platform, id_name, token_name, app_name, secret_name in table:
@@ -158,7 +172,12 @@ def accesses_from(values: Mapping[str, str]) -> list[Access]:
             raise OnboardingError(f"expected both {id_name} and {token_name}, or neither")
         if values[id_name]:
             external_id = values[id_name]
+            if platform == Platform.SHOPIFY:
+                external_id = external_id.lower()  # as webhooks and logins name it
             if platform == Platform.META and not external_id.startswith("act_"):
                 external_id = f"act_{external_id}"
-            found.append(Access(platform, external_id, values[token_name], values[app_name], values[secret_name]))
+            own = {name: values.get(f"{platform.upper()}_{name.upper()}", "") for name in ("cipher", "refresh_token")}
+            found.append(
+                Access(platform, external_id, values[token_name], values[app_name], values[secret_name], **own)
+            )
     return found

@@ -19,6 +19,7 @@ from accounts.api import AdSetDetail, AdSets, CampaignDetail, Campaigns
 from accounts.api_views import ApiView
 from automation.api import ActionDetail, Actions, KillSwitchOfTenant
 from config import api_schema, health
+from metrics import marketplace_api
 from metrics.api import HoursOfStore, OverviewOfTenant, Stores
 
 __all__ = ["api_schema", "urlpatterns"]
@@ -101,6 +102,7 @@ urlpatterns = [
     path("overview", OverviewOfTenant.as_view()),
     path("stores", Stores.as_view()),
     path("stores/<str:id>/hours", HoursOfStore.as_view()),
+    *(path(route, view.as_view()) for route, view in marketplace_api.urls),
     path("campaigns", Campaigns.as_view()),
     path("campaigns/<str:id>", CampaignDetail.as_view()),
     path("ad-sets", AdSets.as_view()),

@@ -21,7 +21,7 @@ from django.template.response import TemplateResponse
 from accounts.admin_base import many_tenants
 from accounts.clock import wall_now
 from accounts.hours import HOUR
-from accounts.models import AdAccount, Alert, RolloutStage, Store, Tenant
+from accounts.models import AdAccount, Alert, RolloutStage, Store, StoreKind, Tenant
 from accounts.money import MICROS, money_text
 from accounts.permissions import VIEW, may
 from automation.admin.approvals import card_of, pending
@@ -29,6 +29,7 @@ from automation.admin.presentation import STATE_COLOURS, change_text, signed_mon
 from automation.kill_switch import stop_reason
 from automation.models import Action, LogHead, PolicyRun
 from config.theme import NAVIGATION
+from metrics.marketplace import newest_known
 from metrics.models import StoreCoverage, SyncedHour
 from metrics.overview import HourOfTenant, Overview, hourly, newest_span, overview
 
@@ -192,7 +193,7 @@ def freshness(tenant: Tenant, end: datetime) -> list[Freshness]:
             Freshness(str(account), STAGE_NAMES[account.rollout_stage], known_to, is_late, runs.get(account.pk))
         )
     for store in Store.objects.filter(tenant=tenant, is_active=True):
-        known_to = covered.get(store.pk)
+        known_to = covered.get(store.pk) if store.kind == StoreKind.SHOP else newest_known(store)
         found.append(Freshness(str(store), store.get_platform_display(), known_to, known_to is None or known_to < end))
     return found
 

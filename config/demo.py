@@ -271,6 +271,11 @@ def newest_slot(box: Sandbox, tenant: Tenant) -> datetime:
     return slot
 
 
+def listen() -> None:
+    """Let the platforms push their news to the web server that has just started."""
+    async_task("connectors.tasks.subscribe_stores", task_name="subscriptions of the demo")
+
+
 def live(tenant: Tenant, box: Sandbox, seconds: float, say: Callable[[str], None]) -> None:
     """Move the market on, an hour every few seconds; a worker runs each hour. Until interrupted."""
     while True:

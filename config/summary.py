@@ -15,7 +15,7 @@ from accounts.money import money_text
 from automation.models import Action, ProposalRecord, Verdict
 from automation.states import State
 from metrics.accounting import REVENUE
-from metrics.models import HourlyMetric, Order, Refund, Reward, SyncedHour
+from metrics.models import HourlyMetric, Order, OrderEdit, Refund, Reward, SyncedHour
 
 
 def summary_table(tenant: Tenant, start: datetime, ledger: Iterable[dict[str, Any]]) -> Table:
@@ -23,12 +23,14 @@ def summary_table(tenant: Tenant, start: datetime, ledger: Iterable[dict[str, An
     span = {"tenant": tenant, "hour__gte": start}
     orders = Order.objects.filter(REVENUE, tenant=tenant, ordered_at__gte=start)
     refunds = Refund.objects.filter(tenant=tenant, refunded_at__gte=start)
+    edits = OrderEdit.objects.filter(tenant=tenant, edited_at__gte=start)
     writes = applied_writes(ledger)
     rows = [
         ("Account hours synced", str(SyncedHour.objects.filter(**span).count())),
         ("Orders", str(orders.count())),
         ("Spend", _money(HourlyMetric.objects.filter(**span), "spend_micros", tenant)),
         ("Revenue", _money(orders, "total_micros", tenant)),
+        ("Order edits", _money(edits, "amount_micros", tenant)),
         ("Refunds", _money(refunds, "amount_micros", tenant)),
         ("Profit of attributed orders", _money(Reward.objects.filter(**span), "profit_micros", tenant)),
         ("Proposals", str(ProposalRecord.objects.filter(tenant=tenant).count())),

@@ -17,7 +17,7 @@ HEARTBEAT_KEY = "queue-heartbeat"
 KEEP_RESULTS = timedelta(days=7)
 KEEP_ANSWERS = timedelta(days=2)
 KEEP_DELIVERIES = timedelta(days=30)
-KEEP_LASTING = timedelta(days=365)  # a replay of an uninstallation or an erasure is known as one for that long
+KEEP_LASTING = timedelta(days=365)  # who asked for an end or an erasure, and when
 KEEP_TOKEN_USES = timedelta(days=400)
 
 

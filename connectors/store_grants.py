@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION
+from django_q.tasks import async_task
 
 from accounts.models import Credential, Store, User
 from accounts.models.credentials import StoreKind
@@ -39,6 +40,7 @@ def put(held: Credential, chosen: list[OwnedAccount], actor: User, *, opened: se
         _fold(credential, held, actor, opened=opened)
     if chosen:
         _name(held)
+        async_task("connectors.tasks.subscribe_stores", task_name=f"subscriptions of {held.pk}")
     return done
 
 

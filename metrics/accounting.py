@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import TruncHour
 
 from accounts.hours import HOUR, hour_of
-from accounts.models import Ad, AdSet, Tenant
+from accounts.models import Ad, AdSet, Store, Tenant
 from metrics.attribution import AdIndex, Touch, attribute
+from metrics.costs import goods_costs
 from metrics.facts import REWARDS, Row, add, merge
-from metrics.models import HourlyMetric, Order, OrderLine, ProductCost, Refund, Reward
-from metrics.rewards import Earned, profit_micros, reward_micros, unit_cost_on
+from metrics.models import HourlyMetric, Order, OrderEdit, OrderLine, Refund, Reward
+from metrics.rewards import Earned, profit_micros, reward_micros
+from metrics.sync.orders import lock_store
 
 BATCH = 500
 CHUNK = 5000
@@ -28,19 +31,22 @@ REVENUE = Q(is_paid=True, is_test=False, cancelled_at__isnull=True)
 
 
 def attribute_orders(tenant: Tenant, *, since: datetime) -> int:
-    """Join the orders since then to ad sets; returns how many changed."""
+    """Join the orders since then to ad sets; returns how many changed. One that was redacted stays where it is."""
     index = ad_index(tenant)
     changed = []
     rows = Order.objects.filter(tenant=tenant, ordered_at__gte=since).only(
         "ad_set", "attribution", "click_platform", "utm_source", "utm_campaign", "utm_content", "utm_term"
     )
-    for order in rows.iterator(chunk_size=2000):
+    for order in rows.filter(redacted_at=None).iterator(chunk_size=2000):
         touch = Touch(order.click_platform, order.utm_source, order.utm_campaign, order.utm_content, order.utm_term)
         ad_set_id, method = attribute(touch, index)
         if (order.ad_set_id, order.attribution) != (ad_set_id, method):
             order.ad_set_id, order.attribution = ad_set_id, method
             changed.append(order)
-    Order.objects.bulk_update(changed, ["ad_set", "attribution"], batch_size=BATCH)
+    with transaction.atomic():
+        for store in Store.objects.filter(tenant=tenant).order_by("pk") if changed else ():
+            lock_store(store)
+        Order.objects.bulk_update(changed, ["ad_set", "attribution"], batch_size=BATCH)
     return len(changed)
 
 
@@ -73,7 +79,10 @@ class Revenue:
 
 
 def attributed_revenue(tenant: Tenant, start: datetime, end: datetime) -> Revenue:
-    """Orders booked at order time, refunds at their own, cost of goods with the order."""
+    """Orders booked at order time with their cost of goods, edits and refunds at their own.
+
+    What an edit takes off a total stands among the refunds: neither part of a reward is negative.
+    """
     found = Revenue()
     orders = Order.objects.filter(
         REVENUE, tenant=tenant, ad_set__isnull=False, ordered_at__gte=start, ordered_at__lt=end
@@ -83,44 +92,34 @@ def attributed_revenue(tenant: Tenant, start: datetime, end: datetime) -> Revenu
         row.orders += 1
         row.revenue_micros += total
         found.currencies.add(currency)
-    add_costs(tenant, found, orders.values("pk"))
-    refunds = Refund.objects.filter(
-        tenant=tenant,
-        order__ad_set__isnull=False,
-        refunded_at__gte=start,
-        refunded_at__lt=end,
-        order__is_test=False,
-        order__is_paid=True,
-        order__cancelled_at__isnull=True,
-    )
-    for ad_set, at, amount, currency in refunds.values_list(
-        "order__ad_set_id", "refunded_at", "amount_micros", "order__currency"
-    ):
-        found.sums[ad_set, hour_of(at)].refunds_micros += amount
-        found.currencies.add(currency)
+    for model, moment, sign in ((OrderEdit, "edited_at", 1), (Refund, "refunded_at", -1)):
+        rows = booked(model, moment, start, end).filter(tenant=tenant, order__ad_set__isnull=False)
+        for ad_set, at, amount, currency in rows.values_list(
+            "order__ad_set_id", moment, "amount_micros", "order__currency"
+        ):
+            row = found.sums[ad_set, hour_of(at)]
+            row.revenue_micros += max(sign * amount, 0)
+            row.refunds_micros += max(-sign * amount, 0)
+            found.currencies.add(currency)
+    _add_costs(tenant, found, orders)
     return found
 
 
-def add_costs(tenant: Tenant, found: Revenue, order_ids: Iterable[object]) -> None:
-    costs: dict[tuple[UUID, str], list[tuple[date, int]]] = defaultdict(list)
-    for store, product, start, cost in ProductCost.objects.filter(tenant=tenant).values_list(
-        "store_id", "product_external_id", "effective_from", "unit_cost_micros"
-    ):
-        costs[store, product].append((start, cost))
-    lines = OrderLine.objects.filter(order_id__in=order_ids).values_list(
-        "order__ad_set_id",
-        "order__ordered_at",
-        "order__store_id",
-        "order__store__timezone",
-        "product_external_id",
-        "quantity",
-    )
-    for ad_set, at, store, zone, product, quantity in lines:
-        row = found.sums[ad_set, hour_of(at)]
-        day = at.astimezone(ZoneInfo(zone)).date()
-        cost = unit_cost_on(day, costs.get((store, product), ()), tenant.cogs_per_unit_micros)
-        row.cost_missing |= cost is None
-        row.cogs_micros += (cost or 0) * quantity
+def booked(model: Any, moment: str, start: datetime, end: datetime) -> QuerySet[Any]:
+    """What is booked in `[start, end)` at a time of its own, of orders that are revenue."""
+    of_revenue = {"order__is_paid": True, "order__is_test": False, "order__cancelled_at": None}
+    found: QuerySet[Any] = model.objects.filter(**of_revenue, **{f"{moment}__gte": start, f"{moment}__lt": end})
+    return found
+
+
+def _add_costs(tenant: Tenant, found: Revenue, orders: QuerySet[Order]) -> None:
+    for store in Store.objects.filter(tenant=tenant):
+        lines = OrderLine.objects.filter(order__in=orders.filter(store=store))
+        hour = TruncHour("order__ordered_at", tzinfo=UTC)
+        for key, cost in goods_costs(store, lines, ad_set=F("order__ad_set_id"), hour=hour).items():
+            row = found.sums[key]
+            row.cost_missing |= cost is None
+            row.cogs_micros += cost or 0
 
 
 def store_rewards(tenant: Tenant, *, start: datetime, as_of: datetime, end: datetime | None = None) -> int:

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api_fields import MoneyField, SpanQuery, TimeField
-from accounts.api_views import PartnerView, bad_parameter, read_query
+from accounts.api_fields import STORE, IdField, MoneyField, SpanQuery, StrictSerializer, TimeField
+from accounts.api_views import (
+    PAGE_PARAMETERS,
+    PartnerView,
+    bad_parameter,
+    one_of,
+    page,
+    page_of,
+    path_id,
+    read_query,
+)
 from accounts.clock import wall_now
 from accounts.hours import hour_of
-from accounts.models import Tenant
+from accounts.models import Store, StoreKind, Tenant
 from metrics.overview import DEFAULT_SPAN, newest_span, overview
+from metrics.store_hours import store_hours
 
+STORES = ["Stores"]
 MAX_SPAN = timedelta(days=31)
 
 
@@ -81,6 +94,89 @@ class OverviewOfTenant(PartnerView):
         wanted = read_query(request, SpanQuery)
         start, end = span_of(self.tenant, wanted.get("from"), wanted.get("to"))
         return Response(OverviewView(overview(self.tenant, start, end)).data)
+
+
+class StoreView(serializers.Serializer):
+    id = IdField(STORE, source="pk", read_only=True)
+    platform = serializers.CharField()
+    kind = serializers.ChoiceField(StoreKind.choices, help_text="A creator has commissions and no orders.")
+    external_id = serializers.CharField(help_text="The platform's own id.")
+    name = serializers.CharField()
+    currency = serializers.CharField()
+    timezone = serializers.CharField()
+    is_active = serializers.BooleanField()
+    problem = serializers.CharField(help_text="Why it cannot be read, and what to do.")
+    notice = serializers.CharField(help_text="What is worth knowing about its figures.")
+    known_from = TimeField(
+        source="coverage.known_from", default=None, allow_null=True, help_text="Its orders are known from then on."
+    )
+    known_to = TimeField(source="coverage.known_to", default=None, allow_null=True)
+    created_at = TimeField()
+
+    class Meta:
+        ref_name = "Store"
+
+
+class StoreHourView(serializers.Serializer):
+    """One hour of a store. Null is unknown, never zero."""
+
+    hour = TimeField(help_text="UTC start of the hour.")
+    revenue = MoneyField(
+        "revenue_micros", help_text="Totals of the hour's orders, and what edits in the hour added or took off."
+    )
+    refunds = MoneyField("refunds_micros", help_text="What was refunded in the hour.")
+    cogs = MoneyField("cogs_micros", help_text="Cost of goods of the hour's orders.")
+    orders = serializers.IntegerField(allow_null=True)
+    units = serializers.IntegerField(allow_null=True)
+    new_customers = serializers.IntegerField(allow_null=True)
+
+    class Meta:
+        ref_name = "StoreHour"
+
+
+class StoreHoursView(serializers.Serializer):
+    store = StoreView()
+    start = TimeField()
+    end = TimeField()
+    hours = StoreHourView(many=True)
+
+    class Meta:
+        ref_name = "StoreHours"
+
+
+def stores() -> QuerySet[Store]:
+    found: QuerySet[Store] = Store.objects.select_related("tenant", "coverage")
+    return found
+
+
+class Stores(PartnerView):
+    @extend_schema(operation_id="stores_list", tags=STORES, parameters=PAGE_PARAMETERS, responses=page_of(StoreView))
+    def get(self, request: Request) -> Response:
+        """Stores, newest first."""
+        read_query(request, StrictSerializer, "cursor", "limit")
+        return page(request, stores(), StoreView)
+
+
+class HoursOfStore(PartnerView):
+    @extend_schema(
+        operation_id="stores_hours_retrieve",
+        tags=STORES,
+        parameters=[path_id("id", STORE), SpanQuery],
+        responses=StoreHoursView,
+    )
+    def get(self, request: Request, id: str) -> Response:
+        """What a store sold in each hour of a span of whole hours: up to 31 days, by default the newest seven."""
+        store = one_of(stores(), STORE, id)
+        wanted = read_query(request, SpanQuery)
+        start, end = span_of(self.tenant, wanted.get("from"), wanted.get("to"))
+        hours = [
+            SimpleNamespace(hour=hour, currency=store.currency, **{name: getattr(sales, name, None) for name in SOLD})
+            for hour, sales in store_hours(store, start, end).items()
+        ]
+        return Response(StoreHoursView({"store": store, "start": start, "end": end, "hours": hours}).data)
+
+
+SOLD = ("revenue_micros", "refunds_micros", "cogs_micros", "orders", "units", "new_customers")
 
 
 def span_of(tenant: Tenant, start: datetime | None, end: datetime | None) -> tuple[datetime, datetime]:

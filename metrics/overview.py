@@ -1,6 +1,6 @@
 """What a tenant spent and earned over a span, by the hour and in sum: for the dashboard and the API.
 
-All orders of the tenant's stores count, attributed or not; refunds at their own time. Money in micros of
+All orders of the tenant's active stores count (`metrics.store_hours`), attributed or not. Money in micros of
 the tenant's currency, where nothing is converted: an account or store in another currency makes the sum
 unknown. `None` is unknown, or undefined.
 """
@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.db.models import Count, Max, Q, Sum
-from django.db.models.functions import TruncHour
 
 from accounts.hours import HOUR, hour_of, hours_between
-from accounts.models import AdAccount, Store, Tenant
-from metrics.accounting import REVENUE, Revenue, add_costs
-from metrics.models import HourlyMetric, Order, Refund, StoreCoverage, SyncedHour
+from accounts.models import AdAccount, Store, StoreKind, Tenant
+from metrics.models import HourlyMetric, SyncedHour
+from metrics.store_hours import added, store_hours
 from metrics.windows import MINIMUM_COVERAGE, ratio
 
 DEFAULT_SPAN = timedelta(days=7)
@@ -120,6 +118,8 @@ SUMMED = (
     "new_customers",
 )
 
+SOLD = [name for name in SUMMED if name != "spend_micros"]
+
 
 def _coverage(name: str, hours: Iterable[HourOfTenant]) -> Decimal:
     known = [getattr(hour, name) is not None for hour in hours]
@@ -167,77 +167,10 @@ def _spend(tenant: Tenant, start: datetime, end: datetime) -> dict[datetime, int
 
 
 def _sales(tenant: Tenant, start: datetime, end: datetime) -> dict[datetime, dict[str, int | None]]:
-    """Orders, refunds and costs of the hours that every active store covers."""
-    orders = Order.objects.filter(REVENUE, tenant=tenant, ordered_at__gte=start, ordered_at__lt=end)
-    refunds = _refunds(tenant, start, end)
-    foreign = refunds.exclude(order__currency=tenant.currency)
-    if orders.exclude(currency=tenant.currency).exists() or foreign.exists():
+    """Orders, refunds and costs of the hours that are known of every active store; none of them in another currency."""
+    stores = list(Store.objects.filter(tenant=tenant, is_active=True, kind=StoreKind.SHOP).select_related("tenant"))
+    if any(store.currency != tenant.currency for store in stores):
         return {}
-    covered = _covered(tenant, start, end)
-    sold = {row.pop("at"): row for row in _by_hour(orders, "ordered_at").annotate(**ORDER_SUMS)}
-    back = {row.pop("at"): row for row in _by_hour(refunds, "refunded_at").annotate(**REFUND_SUMS)}
-    costs = _costs(tenant, orders)
-    return {hour: _hour_of_sales(sold.get(hour, {}), back.get(hour, {}), costs.get(hour, 0)) for hour in covered}
-
-
-ORDER_SUMS = {
-    "count": Count("pk"),
-    "total": Sum("total_micros"),
-    "attributed": Count("pk", filter=Q(ad_set__isnull=False)),
-    "attributed_total": Sum("total_micros", filter=Q(ad_set__isnull=False)),
-    "new": Count("pk", filter=Q(is_new_customer=True)),
-    "untold": Count("pk", filter=Q(is_new_customer__isnull=True)),
-}
-REFUND_SUMS = {
-    "total": Sum("amount_micros"),
-    "attributed_total": Sum("amount_micros", filter=Q(order__ad_set__isnull=False)),
-}
-
-
-def _by_hour(rows: Any, field: str) -> Any:
-    return rows.order_by().annotate(at=TruncHour(field, tzinfo=UTC)).values("at")
-
-
-def _refunds(tenant: Tenant, start: datetime, end: datetime) -> Any:
-    return Refund.objects.filter(
-        tenant=tenant,
-        refunded_at__gte=start,
-        refunded_at__lt=end,
-        order__is_test=False,
-        order__is_paid=True,
-        order__cancelled_at__isnull=True,
-    )
-
-
-def _hour_of_sales(sold: dict[str, Any], back: dict[str, Any], cogs: int | None) -> dict[str, int | None]:
-    attributed = (sold.get("attributed_total") or 0) - (back.get("attributed_total") or 0)
-    return {
-        "revenue_micros": sold.get("total") or 0,
-        "refunds_micros": back.get("total") or 0,
-        "cogs_micros": cogs,
-        "orders": sold.get("count", 0),
-        "attributed_orders": sold.get("attributed", 0),
-        "attributed_revenue_micros": attributed,
-        "new_customers": None if sold.get("untold") else sold.get("new", 0),
-    }
-
-
-def _covered(tenant: Tenant, start: datetime, end: datetime) -> list[datetime]:
-    """The hours that every active store has read; none without stores or with one in another currency."""
-    stores = Store.objects.filter(tenant=tenant, is_active=True)
-    spans = list(StoreCoverage.objects.filter(store__in=stores).values_list("known_from", "known_to"))
-    if not spans or len(spans) != stores.count() or stores.exclude(currency=tenant.currency).exists():
-        return []
-    low, high = max(low for low, _ in spans), min(high for _, high in spans)
-    return [hour for hour in hours_between(start, end) if low <= hour and hour + HOUR <= high]
-
-
-def _costs(tenant: Tenant, orders: Any) -> dict[datetime, int | None]:
-    """Cost of goods by hour; unknown where a product of an order has no cost."""
-    found = Revenue()
-    add_costs(tenant, found, orders.values("pk"))
-    costs: dict[datetime, int | None] = {}
-    for (_, hour), row in found.sums.items():
-        before = costs.get(hour, 0)
-        costs[hour] = None if before is None or row.cost_missing else before + row.cogs_micros
-    return costs
+    by_store = [store_hours(store, start, end) for store in stores]
+    sums = {hour: added(hours[hour] for hours in by_store) for hour in hours_between(start, end)}
+    return {hour: {name: getattr(sales, name) for name in SOLD} for hour, sales in sums.items() if sales is not None}

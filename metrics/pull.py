@@ -12,16 +12,21 @@ from django.conf import settings
 from accounts.alerts import raise_alert, resolve_alert
 from accounts.clock import wall_now
 from accounts.hours import hours_between, local_day
-from accounts.models import AdAccount, Credential, Store, Tenant
+from accounts.models import AdAccount, Credential, Store, StoreKind, Tenant
 from accounts.models.alerts import Severity
-from connectors.connections import connect_ad_account, connect_store
+from connectors.advice import next_step, no_orders
+from connectors.connections import connect_ad_account, connect_creator, connect_store
+from connectors.contracts import Platform
 from connectors.errors import AuthenticationError, ConnectorError
-from metrics import backfill
+from connectors.store_contracts import Marketplace
+from metrics import backfill, order_backfill
 from metrics.backfill import read_days
-from metrics.models import Backfill, StoreCoverage
-from metrics.sync import SyncCounts, restatement_days, sync_orders, sync_tree
+from metrics.models import Backfill, Order, StoreCoverage
+from metrics.sync import SyncCounts, restatement_days, sync_orders, sync_products, sync_tree
+from metrics.sync.marketplace import sync_creator, sync_marketplace
 
 FIRST_PULL = timedelta(days=30)
+FIRST_ORDERS: dict[str, timedelta] = {Platform.TIKTOK_SHOP: timedelta(days=90)}
 
 Progress = Callable[[str, int], None]
 
@@ -58,7 +63,10 @@ def check_ready(tenant: Tenant, as_of: datetime) -> None:
     for account in accounts:
         connect_ad_account(account).account()
     for store in stores:
-        connect_store(store).shop()
+        if store.kind == StoreKind.CREATOR:
+            connect_creator(store)
+        else:
+            connect_store(store).shop()
 
 
 def check_ended(tenant: Tenant, as_of: datetime) -> None:
@@ -84,9 +92,9 @@ def pull(
     """Read what may have changed up to `as_of`, or the whole of `history` before it.
 
     With a `history`, ad accounts are read by the backfills of `plan`, which are made if they are not given. Whoever
-    gives them finishes them, when what was read is accounted for. `progress` is told "days" and "orders" as they
-    are stored. A source that fails leaves an alert; an hour that has not ended raises `SlotError` before anything
-    is stored.
+    gives them finishes them, when what was read is accounted for. The orders of that time are read again by a
+    backfill of each store. `progress` is told "days" and "orders" as they are stored. A source that fails leaves an
+    alert, a store what to do next; an hour that has not ended raises `SlotError` before anything is stored.
     """
     check_ended(tenant, as_of)
     pulled = Pulled()
@@ -108,6 +116,8 @@ def pull(
             job()
         except ConnectorError as error:
             pulled.problems.append(f"{source}: {error}")
+            if isinstance(source, Store):
+                _show(source, problem=next_step(error))
             if isinstance(error, AuthenticationError):
                 _note_dead_login(source, str(error))
             else:
@@ -116,7 +126,15 @@ def pull(
             continue
         resolve_alert(tenant, key=key)
         _note_living_login(source)
+        if isinstance(source, Store):
+            _show(source, problem="")
     return pulled
+
+
+def _show(store: Store, **texts: str) -> None:
+    """What its page says of a store: a `problem` with the next step, a `notice` on its figures."""
+    shown = {name: text[:300] for name, text in texts.items()}
+    Store.objects.filter(pk=store.pk).exclude(**shown).update(**shown)
 
 
 def _note_dead_login(source: AdAccount | Store, problem: str) -> None:
@@ -181,15 +199,36 @@ def _first_missing(account: AdAccount, as_of: datetime) -> datetime:
 def _pull_store(
     store: Store, as_of: datetime, history: timedelta | None, progress: Progress, counts: SyncCounts
 ) -> None:
-    coverage = StoreCoverage.objects.filter(store=store).first()
-    since = as_of - (history or FIRST_PULL)
-    if coverage is not None and (history is None or coverage.known_from <= since):
-        since = coverage.known_from
+    """Adds to `counts` as it goes: what was stored before a failure is accounted too."""
+    if store.kind == StoreKind.CREATOR:
+        _check(sync_creator(store, connect_creator(store), as_of=as_of, counts=counts))
+        return
+    client = connect_store(store)
 
     def tell(orders: int) -> None:
         progress("orders", orders)
 
-    sync_orders(store, connect_store(store), since=since, as_of=as_of, counts=counts, progress=tell)
+    coverage = StoreCoverage.objects.filter(store=store).first()
+    first = FIRST_ORDERS.get(store.platform, history or FIRST_PULL)
+    if history is not None:
+        start = as_of - (history if coverage else max(history, first))
+        asked = order_backfill.request(store, start, as_of, actor="sync")
+        asked.store = store
+        order_backfill.run_through(asked, client, counts=counts, progress=tell)
+        coverage = StoreCoverage.objects.filter(store=store).first()
+    since = coverage.known_from if coverage else as_of - first
+    sync_orders(store, client, since=since, as_of=as_of, counts=counts, progress=tell)
+    has_sold = Order.objects.filter(store=store).exists()
+    _show(store, notice="" if has_sold else no_orders((as_of - since).days))
+    sync_products(store, client, as_of=as_of)
+    if isinstance(client, Marketplace):
+        _check(sync_marketplace(store, client, as_of=as_of, counts=counts))
+
+
+def _check(failed: Mapping[str, ConnectorError]) -> None:
+    """Raises the first of what failed when all else has been read."""
+    for error in failed.values():
+        raise error
 
 
 def days_to_pull(tenant: Tenant, as_of: datetime, plan: Mapping[UUID, Backfill] | None) -> int:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from django.db.models import Sum
 
 from accounts.hours import HOUR, day_bounds, hours_between, local_day
-from accounts.models import AdSet, Store, Tenant
+from accounts.models import AdSet, Store, StoreKind, Tenant
 from metrics.accounting import REVENUE, Revenue, attributed_revenue
 from metrics.models import AdDay, HourlyMetric, Order, Reward, SyncedHour
 from metrics.windows import MINIMUM_COVERAGE, WindowValues, is_whole_days, window_bounds
@@ -269,7 +269,7 @@ def _spend_known(
 
 def _revenue_known(tenant: Tenant, hours: Sequence[datetime], ad_sets: Sequence[AdSetFacts]) -> Flags:
     """An hour's revenue is known when every active store covers it, and only in the one currency of all orders."""
-    stores = Store.objects.filter(tenant=tenant, is_active=True)
+    stores = Store.objects.filter(tenant=tenant, is_active=True, kind=StoreKind.SHOP)
     spans = list(stores.values_list("coverage__known_from", "coverage__known_to", "currency"))
     covered = np.array(
         [bool(spans) and all(low and high and low <= hour < high for low, high, _ in spans) for hour in hours],

@@ -183,8 +183,18 @@ def known_to(row: Any) -> datetime | None:
     return found
 
 
+class StoreForm(ScopedForm):
+    def clean(self) -> dict[str, Any]:
+        """A shop of Shopify is named as webhooks and logins name it: one shop must not become two stores."""
+        cleaned = super().clean()
+        if cleaned.get("platform") == "shopify" and cleaned.get("external_id"):
+            cleaned["external_id"] = cleaned["external_id"].lower()
+        return cleaned
+
+
 @admin.register(Store)
 class StoreAdmin(ScopedAdmin):
+    form = StoreForm
     parent = "credential"
     list_display = ("name", platform, "kind", login_of, "external_id", "currency", "timezone", known_to, "problem")
     list_before_template: Any = "bursar/connect/buttons.html"

@@ -1,23 +1,32 @@
-"""Orders and refunds, by what changed since the last sync."""
+"""Orders with their lines, refunds and edits: each as its newest record says, in whatever order records arrive."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import models, transaction
 
+from accounts.clock import wall_now
 from accounts.models import Store
-from connectors.store_contracts import OrderRecord, StorePlatform
-from metrics.models import Order, OrderLine, Refund, StoreCoverage
+from connectors.contracts import Platform
+from connectors.hours import zone_named
+from connectors.store_contracts import OrderRecord, ShopRecord, StorePlatform
+from metrics.models import Order, OrderEdit, OrderLine, Refund, StoreCoverage
 from metrics.sync.counts import Progress, SyncCounts
+from metrics.sync.coverage import batches, cover, note, reach
 from metrics.sync.refusals import storable
 
-ORDER_BATCH = 200
 ORDER_OVERLAP = timedelta(minutes=10)
 ATTRIBUTION_PATIENCE = timedelta(hours=48)
+CHANGES = "orders"  # `SourceCoverage`: how far the changes of orders were read, also by a sync that was cut short
+
+# Platforms that tell returns apart: their refunds are stored from those, and no order takes them away.
+REFUNDS_FROM_RETURNS = frozenset({Platform.TIKTOK_SHOP})
+
+PartKey = tuple[UUID, str]  # the order, and the part's own id in it
 
 
 def sync_orders(
@@ -31,164 +40,204 @@ def sync_orders(
 ) -> SyncCounts:
     """Read the orders that changed since the last sync (first time: since `since`), and store them.
 
-    Orders whose attribution was not ready are read again for two days. The coverage moves only when all
-    pages have been stored. Each batch is added to `counts` as it is stored.
+    How far it read is noted with each batch, and a sync that was cut short goes on there. The coverage moves only
+    when all pages have been stored: an order of an hour that is read may have changed later, and stand on the
+    last page. Orders whose attribution was not ready are read again for two days.
     """
-    shop = client.shop()
-    Store.objects.filter(pk=store.pk).update(name=shop.name[:120], currency=shop.currency, timezone=shop.timezone)
-    coverage = StoreCoverage.objects.filter(store=store).first()
-    resume = coverage is not None and coverage.known_from <= since
-    start = _changed_since(store, coverage.known_to, as_of) if resume and coverage else since
+    store_shop(store, client.shop())
     counts = SyncCounts() if counts is None else counts
-    records = client.orders(start, as_of)
-    while batch := list(islice(records, ORDER_BATCH)):
-        with storable("orders"):
-            _store_orders(store, batch, counts)
+    low, high = _read_before(store, since)
+    note(store, CHANGES, low, high)
+    # An order of the newest hour may have changed since that ended: everything up to now is news.
+    for batch in batches(client.orders(_changed_since(store, low, high, as_of), max(as_of, wall_now()))):
+        store_records(store, batch, counts)
+        reach(store, CHANGES, low, min(batch[-1].updated_at, as_of))
         progress(len(batch))
-    if not resume:
-        StoreCoverage.objects.update_or_create(
-            store=store,
-            defaults={"tenant_id": store.tenant_id, "known_from": since, "known_to": as_of},
-        )
-    else:
-        StoreCoverage.objects.filter(store=store, known_to__lt=as_of).update(known_to=as_of)
+    reach(store, CHANGES, low, as_of)
+    cover(store, low, as_of)
     return counts
 
 
-def _changed_since(store: Store, known_to: datetime, as_of: datetime) -> datetime:
+def store_shop(store: Store, shop: ShopRecord) -> None:
+    """Take over what the platform says of the shop itself. Raises `ConfigurationError` for an unknown zone."""
+    zone_named(shop.timezone)
+    store.name, store.currency, store.timezone = shop.name[:120], shop.currency, shop.timezone
+    with storable("the shop"), transaction.atomic():
+        store.save(update_fields=["name", "currency", "timezone"])
+
+
+def _read_before(store: Store, since: datetime) -> tuple[datetime, datetime]:
+    """The stretch of changes that begins by `since` and was read furthest: by whole syncs, or by one cut short."""
+    spans: list[tuple[datetime, datetime]] = []
+    for rows in (store.further_coverage.filter(kind=CHANGES), StoreCoverage.objects.filter(store=store)):
+        spans += rows.filter(known_from__lte=since).values_list("known_from", "known_to")
+    return max(spans, key=lambda span: span[1], default=(since, since))
+
+
+def _changed_since(store: Store, low: datetime, high: datetime, as_of: datetime) -> datetime:
     waiting = Order.objects.filter(
-        store=store, attribution_ready=False, ordered_at__gte=as_of - ATTRIBUTION_PATIENCE
+        store=store, attribution_ready=False, redacted_at=None, ordered_at__gte=as_of - ATTRIBUTION_PATIENCE
     ).aggregate(first=models.Min("platform_updated_at"))["first"]
-    start = known_to - ORDER_OVERLAP
+    start = max(low, high - ORDER_OVERLAP)
     return min(start, waiting) if waiting else start
 
 
-def _store_orders(store: Store, batch: Iterable[OrderRecord], counts: SyncCounts) -> None:
-    records = {record.external_id: record for record in batch}
-    with transaction.atomic():
-        stored = {row.external_id: row for row in Order.objects.filter(store=store, external_id__in=list(records))}
-        fresh = [r for r in records.values() if _is_news(r, stored.get(r.external_id))]
-        Order.objects.bulk_create(
-            [Order(**_order_values(store, record)) for record in fresh],
-            update_conflicts=True,
-            unique_fields=["store", "external_id"],
-            update_fields=ORDER_FIELDS,
-        )
-        ids = dict(
-            Order.objects.filter(store=store, external_id__in=[r.external_id for r in fresh]).values_list(
-                "external_id", "pk"
-            )
-        )
-        lines = list(_lines(store, ids, fresh))
-        refunds = list(_refunds(store, ids, fresh))
-        OrderLine.objects.bulk_create(
-            lines,
-            update_conflicts=True,
-            unique_fields=["order", "external_id"],
-            update_fields=["quantity", "unit_price_micros", "title"],
-        )
-        Refund.objects.bulk_create(
-            refunds,
-            update_conflicts=True,
-            unique_fields=["order", "external_id"],
-            update_fields=["refunded_at", "amount_micros"],
-        )
-    counts.orders += len(fresh)
-    counts.refunds += len(refunds)
-    counts.concern(*(at for record in fresh for at in _concerned(record, stored.get(record.external_id))))
+class Part(NamedTuple):
+    """Rows that belong to an order: their columns besides order and external id, and where a record has them.
+
+    `is_dated`: booked at the time in the first column, otherwise with the order.
+    """
+
+    model: type[models.Model]
+    columns: tuple[str, ...]
+    of: Callable[[OrderRecord], Iterable[tuple[Any, ...]]]
+    is_dated: bool
 
 
-def _is_news(record: OrderRecord, stored: Order | None) -> bool:
-    return (
-        stored is None
-        or record.updated_at > stored.platform_updated_at
-        or (record.updated_at == stored.platform_updated_at and record.attribution_ready > stored.attribution_ready)
+LINES = Part(
+    OrderLine,
+    ("product_external_id", "variant_external_id", "title", "quantity", "unit_price_micros", "discount_micros"),
+    lambda record: (
+        (
+            line.external_id,
+            line.product_external_id or "",
+            line.variant_external_id or "",
+            line.title[:255],
+            line.quantity,
+            line.unit_price_micros,
+            line.discount_micros,
+        )
+        for line in record.lines
+    ),
+    is_dated=False,
+)
+REFUNDS = Part(
+    Refund,
+    ("refunded_at", "amount_micros"),
+    lambda record: ((refund.external_id, refund.processed_at, refund.amount_micros) for refund in record.refunds),
+    is_dated=True,
+)
+EDITS = Part(
+    OrderEdit,
+    ("edited_at", "amount_micros"),
+    lambda record: ((edit.external_id, edit.edited_at, edit.amount_micros) for edit in record.edits),
+    is_dated=True,
+)
+
+TEXTS = {f"utm_{name}": 255 for name in ("source", "medium", "campaign", "content", "term")} | {"click_id": 500}
+SOURCE = (*TEXTS, "click_platform")
+SAME = ("cancelled_at", "is_test", "is_paid", "currency", "total_micros", "is_new_customer", "attribution_ready")
+ORDER_FIELDS = ("ordered_at", "platform_updated_at", "units", *SAME, *SOURCE)
+
+
+def store_records(store: Store, records: Iterable[OrderRecord], counts: SyncCounts) -> None:
+    """Store orders as their newest records say: what vanished from an order is removed, an older record is ignored.
+
+    One transaction, and one writer of a store's orders at a time: whoever comes second compares with what the
+    first has stored. Times of platforms are whole seconds, so of two records of one second the later to arrive
+    counts. What is new or has changed is added to `counts`. Raises `MalformedReplyError` for what no row can hold.
+    """
+    newest: dict[str, OrderRecord] = {}
+    for record in records:
+        if record.external_id not in newest or _age(record) >= _age(newest[record.external_id]):
+            newest[record.external_id] = record
+    with storable("orders"), transaction.atomic():
+        lock_store(store)
+        stored = {row.external_id: row for row in Order.objects.filter(store=store, external_id__in=list(newest))}
+        current = [record for record in newest.values() if not _is_older(record, stored.get(record.external_id))]
+        keys, changed, moments = _store_orders(store, current, stored)
+        for part in (LINES, EDITS) if store.platform in REFUNDS_FROM_RETURNS else (LINES, EDITS, REFUNDS):
+            touched = _store_part(part, store, keys, {row.pk for row in stored.values()})
+            changed |= {order for (order, _), _ in touched}
+            moments += [at for _, at in touched]
+            counts.refunds += len(dict(touched)) if part is REFUNDS else 0
+    counts.orders += len(changed)
+    counts.concern(*moments)
+
+
+def lock_store(store: Store) -> None:
+    """One writer of a store's orders and products at a time, until the transaction ends."""
+    Store.objects.select_for_update(no_key=True).get(pk=store.pk)
+
+
+def _age(record: OrderRecord) -> tuple[datetime, bool]:
+    return record.updated_at, record.attribution_ready
+
+
+def _is_older(record: OrderRecord, stored: Order | None) -> bool:
+    return stored is not None and _age(record) < (stored.platform_updated_at, stored.attribution_ready)
+
+
+def _store_orders(
+    store: Store, records: Iterable[OrderRecord], stored: dict[str, Order]
+) -> tuple[dict[UUID, OrderRecord], set[UUID], list[datetime]]:
+    """The records by the keys of their orders, the keys of those that changed, and the moments that this concerns."""
+    keys: dict[UUID, OrderRecord] = {}
+    changed: dict[UUID, Order] = {}
+    moments = []
+    for record in records:
+        known = stored.get(record.external_id)
+        values = _order_values(record, known)
+        row = Order(tenant_id=store.tenant_id, store=store, external_id=record.external_id, **values)
+        pk = known.pk if known else row.pk
+        keys[pk] = record
+        differing = {name for name in values if known is None or getattr(known, name) != values[name]}
+        if differing:
+            changed[pk] = row
+        if differing - {"platform_updated_at"}:
+            moments.append(record.created_at)
+    Order.objects.bulk_create(
+        changed.values(),
+        update_conflicts=True,
+        unique_fields=["store", "external_id"],
+        update_fields=ORDER_FIELDS,
     )
+    return keys, set(changed), moments
 
 
-def _concerned(record: OrderRecord, stored: Order | None) -> Iterator[datetime]:
-    """The moments whose profit this news changes: the order's own, and that of each refund since the last news."""
-    if stored is None or any(getattr(stored, name) != getattr(record, name) for name in COUNTED):
-        yield record.created_at
-    for refund in record.refunds:
-        if stored is None or refund.processed_at >= stored.platform_updated_at:
-            yield refund.processed_at
-
-
-COUNTED = ("cancelled_at", "is_test", "is_paid", "currency", "total_micros", "attribution_ready")
-ORDER_FIELDS = [
-    "ordered_at",
-    "platform_updated_at",
-    "cancelled_at",
-    "is_test",
-    "is_paid",
-    "currency",
-    "total_micros",
-    "units",
-    "is_new_customer",
-    "attribution_ready",
-    "utm_source",
-    "utm_medium",
-    "utm_campaign",
-    "utm_content",
-    "utm_term",
-    "click_platform",
-    "click_id",
-]
-
-
-def _order_values(store: Store, record: OrderRecord) -> dict[str, Any]:
-    texts = {name: getattr(record, name)[:255] for name in ORDER_FIELDS if name.startswith("utm_")}
-    plain = {
-        name: getattr(record, name)
-        for name in (
-            "cancelled_at",
-            "is_test",
-            "is_paid",
-            "currency",
-            "total_micros",
-            "is_new_customer",
-            "attribution_ready",
-            "external_id",
-        )
+def _order_values(record: OrderRecord, known: Order | None) -> dict[str, Any]:
+    """`ORDER_FIELDS` of a record. Where an order came from is not taken again once that was erased."""
+    values = {name: getattr(record, name) for name in SAME}
+    if known is not None and known.redacted_at is not None:
+        values |= {name: getattr(known, name) for name in SOURCE}
+    else:
+        values |= {name: getattr(record, name)[:length] for name, length in TEXTS.items()}
+        values["click_platform"] = str(record.click_platform or "")
+    return values | {
+        "ordered_at": record.created_at,
+        "platform_updated_at": record.updated_at,
+        "units": sum(line.quantity for line in record.lines),
     }
-    return (
-        plain
-        | texts
-        | {
-            "tenant_id": store.tenant_id,
-            "store": store,
-            "ordered_at": record.created_at,
-            "platform_updated_at": record.updated_at,
-            "units": sum(line.quantity for line in record.lines),
-            "click_platform": record.click_platform or "",
-            "click_id": record.click_id[:500],
-        }
+
+
+def _store_part(
+    part: Part, store: Store, records: dict[UUID, OrderRecord], known: set[UUID]
+) -> list[tuple[PartKey, datetime]]:
+    """Make the rows of these orders those of their records; returns which ones changed, and when each is booked."""
+    wanted = {(pk, name): values for pk, record in records.items() for name, *values in part.of(record)}
+    rows = part.model._default_manager.filter(order_id__in=[pk for pk in records if pk in known])
+    held = {
+        (order, name): (row, values)
+        for row, order, name, *values in rows.values_list("pk", "order_id", "external_id", *part.columns)
+    }
+    changed = {key: values for key, values in wanted.items() if key not in held or held[key][1] != values}
+    gone = {key: held[key] for key in held if key not in wanted}
+    part.model._default_manager.bulk_create(
+        [
+            part.model(
+                tenant_id=store.tenant_id,
+                order_id=order,
+                external_id=name,
+                **dict(zip(part.columns, values, strict=True)),
+            )
+            for (order, name), values in changed.items()
+        ],
+        update_conflicts=True,
+        unique_fields=["order", "external_id"],
+        update_fields=part.columns,
     )
-
-
-def _lines(store: Store, ids: dict[str, Any], records: Iterable[OrderRecord]) -> Iterator[OrderLine]:
-    for record in records:
-        for line in record.lines:
-            yield OrderLine(
-                tenant_id=store.tenant_id,
-                order_id=ids[record.external_id],
-                external_id=line.external_id,
-                product_external_id=line.product_external_id or "",
-                variant_external_id=line.variant_external_id or "",
-                title=line.title[:255],
-                quantity=line.quantity,
-                unit_price_micros=line.unit_price_micros,
-            )
-
-
-def _refunds(store: Store, ids: dict[str, Any], records: Iterable[OrderRecord]) -> Iterator[Refund]:
-    for record in records:
-        for refund in record.refunds:
-            yield Refund(
-                tenant_id=store.tenant_id,
-                order_id=ids[record.external_id],
-                external_id=refund.external_id,
-                refunded_at=refund.processed_at,
-                amount_micros=refund.amount_micros,
-            )
+    part.model._default_manager.filter(pk__in=[row for row, _ in gone.values()]).delete()
+    before = [(key, held[key][1]) for key in held if key in changed or key in gone]
+    return [
+        (key, values[0] if part.is_dated else records[key[0]].created_at) for key, values in (*changed.items(), *before)
+    ]

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import models, transaction
 
 from accounts.models import Ad, AdAccount, AdSet, Campaign, Creative
-from connectors.contracts import AccountRecord, AdPlatform, AdSetRecord, Bid, DeliveryStatus, Family
+from connectors.contracts import AccountRecord, AdPlatform, AdSetRecord, Bid, CampaignRecord, DeliveryStatus, Family
 from connectors.errors import ConfigurationError, MalformedReplyError
 from connectors.hours import zone_named
 from metrics.models import AdDay, HourlyMetric
@@ -30,6 +30,7 @@ TEXTS = {
 NODE = ("name", "status", "effective_status", "family")
 BUDGETS = ("daily_budget_micros", "lifetime_budget_micros")
 BIDS = ("bid_strategy", "bid_micros", "target_roas_ppm")
+CAMPAIGN = (*NODE, *BUDGETS, *BIDS, "objective", "store_external_id")
 CREATIVE = ("name", "format", "title", "body", "call_to_action", "link")
 BATCH = 2000
 
@@ -41,7 +42,8 @@ def sync_tree(account: AdAccount, client: AdPlatform, *, as_of: datetime) -> Non
     campaigns, ad_sets = list(client.campaigns()), list(client.ad_sets())
     creatives, ads = list(client.creatives()), list(client.ads())
     with storable("the ad tree"), transaction.atomic():
-        campaign_ids = _mirror(Campaign, account, campaigns, (*NODE, *BUDGETS, *BIDS, "objective"), as_of)
+        campaigns = _with_stores(account, campaigns)
+        campaign_ids = _mirror(Campaign, account, campaigns, CAMPAIGN, as_of)
         held = _steered(AdSet.objects.select_for_update(no_key=True).filter(ad_account=account))
         ad_sets = [_newest(record, before, held) for record in ad_sets]
         parents = Parents("campaign", "campaign_external_id", campaign_ids)
@@ -92,6 +94,13 @@ def _newest(record: AdSetRecord, before: Steered, held: Steered) -> AdSetRecord:
     if now is None or now == before.get(record.external_id):
         return record
     return replace(record, daily_budget_micros=now[0], status=DeliveryStatus(now[1]))
+
+
+def _with_stores(account: AdAccount, campaigns: list[CampaignRecord]) -> list[CampaignRecord]:
+    """A campaign that is deleted no longer tells which shop it sold from: what it told before stays."""
+    told = Campaign.objects.filter(ad_account=account).exclude(store_external_id="")
+    stores = dict(told.values_list("external_id", "store_external_id"))
+    return [replace(c, store_external_id=c.store_external_id or stores.get(c.external_id, "")) for c in campaigns]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from tests.connectors.sandbox.visitor import HOURLY, Visitor
 ZONE = ZoneInfo("America/New_York")
 Figures = tuple[int, int, int]
 
-ORDER = """createdAt cancelledAt test displayFinancialStatus totalPriceSet { shopMoney { amount } }
+ORDER = """createdAt cancelledAt test edited displayFinancialStatus
+    originalTotalPriceSet { shopMoney { amount } } currentTotalPriceSet { shopMoney { amount } }
     lineItems(first: 20) { nodes { quantity } }
     refunds(first: 20) { id processedAt totalRefundedSet { shopMoney { amount } } }"""
 
@@ -69,7 +70,7 @@ def orders(box: Visitor) -> dict[str, tuple[datetime, int, int, bool, bool]]:
     return {
         node["id"]: (
             datetime.fromisoformat(node["createdAt"]),
-            micros(node["totalPriceSet"]["shopMoney"]["amount"]),
+            micros(node["originalTotalPriceSet"]["shopMoney"]["amount"]),
             sum(line["quantity"] for line in node["lineItems"]["nodes"]),
             node["test"],
             node["cancelledAt"] is not None,
@@ -79,8 +80,17 @@ def orders(box: Visitor) -> dict[str, tuple[datetime, int, int, bool, bool]]:
 
 
 def refunds(box: Visitor) -> dict[str, tuple[datetime, int]]:
+    """Of orders that were never edited: elsewhere a refund may pay for what an edit has taken off already."""
     return {
         one["id"]: (datetime.fromisoformat(one["processedAt"]), micros(one["totalRefundedSet"]["shopMoney"]["amount"]))
         for node in box.orders(ORDER, size=10)
         for one in node["refunds"]
+        if not node["edited"]
+    }
+
+
+def left_over(box: Visitor) -> dict[str, int]:
+    """What each order is worth by now, after edits and refunds."""
+    return {
+        node["id"]: micros(node["currentTotalPriceSet"]["shopMoney"]["amount"]) for node in box.orders(ORDER, size=10)
     }

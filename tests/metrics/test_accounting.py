@@ -13,7 +13,7 @@ from accounts.hours import HOUR
 from accounts.models import Ad, AdSet
 from accounts.money import MICROS
 from metrics.accounting import account_slot, attribute_orders, store_rewards
-from metrics.models import HourlyMetric, Order, OrderLine, ProductCost, Refund, Reward
+from metrics.models import HourlyMetric, Order, OrderEdit, OrderLine, ProductCost, Refund, Reward
 from tests.factories import AS_OF, SLOT, House, add_order, make_house
 
 pytestmark = pytest.mark.usefixtures("everywhere")
@@ -101,6 +101,28 @@ def test_a_late_refund_is_booked_at_its_own_hour(house: House) -> None:
     compute(house)
     assert earned(house, SLOT - 40 * HOUR) == (1, 50 * UNIT, 0, 50 * UNIT)
     assert earned(house) == (0, 0, 20 * UNIT, -20 * UNIT)
+
+
+def edit(house: House, order: Order, at: Any, micros: int) -> None:
+    OrderEdit.objects.create(
+        tenant=house.tenant, order=order, external_id=f"e{at}{micros}", edited_at=at, amount_micros=micros
+    )
+
+
+def test_an_edit_is_booked_at_its_own_hour_and_what_it_takes_off_stands_among_the_refunds(house: House) -> None:
+    order = sale(house, at=SLOT - 40 * HOUR)
+    edit(house, order, SLOT, 7 * UNIT)
+    edit(house, order, SLOT + timedelta(minutes=1), -30 * UNIT)
+    compute(house)
+    assert earned(house, SLOT - 40 * HOUR) == (1, 50 * UNIT, 0, 50 * UNIT)
+    assert earned(house) == (0, 7 * UNIT, 30 * UNIT, -23 * UNIT)
+
+
+def test_an_edit_of_what_is_no_sale_earns_nothing(house: House) -> None:
+    spend(house, house.ad_sets[0])
+    edit(house, sale(house, is_test=True), SLOT, 7 * UNIT)
+    compute(house)
+    assert earned(house) == (0, 0, 0, -3 * UNIT)
 
 
 def test_a_refund_of_an_order_older_than_the_span_still_counts(house: House) -> None:

@@ -23,7 +23,10 @@ from metrics.models import (
     HourlyMetric,
     HourlyMetricRevision,
     Order,
+    OrderEdit,
     OrderLine,
+    Product,
+    ProductCost,
     Refund,
     Reward,
     StoreCoverage,
@@ -72,8 +75,11 @@ def everything() -> dict[str, list[dict[str, Any]]]:
         SyncedHour,
         Order,
         OrderLine,
+        OrderEdit,
         Refund,
         StoreCoverage,
+        Product,
+        ProductCost,
     )
     return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
 
@@ -81,6 +87,12 @@ def everything() -> dict[str, list[dict[str, Any]]]:
 def account(platform: str = "meta") -> AdAccount:
     found: AdAccount = AdAccount.objects.select_related("credential").get(platform=platform)
     return found
+
+
+def worth_now(order: Order) -> int:
+    """The total at order time, what edits made of it, and what is left after refunds."""
+    edited = sum(order.edits.values_list("amount_micros", flat=True))
+    return order.total_micros + edited - sum(order.refunds.values_list("amount_micros", flat=True))
 
 
 def cut_after(count: int) -> Callable[..., None]:
@@ -173,7 +185,9 @@ def test_every_hour_and_order_is_held_as_served_to_the_micro(box: Visitor, merch
         for key, at, amount in Refund.objects.values_list("external_id", "refunded_at", "amount_micros")
     }
     assert {key: held_refunds[key] for key in returned} == returned
-    assert set(held_refunds) <= set(served.refunds(box))
+    worth = {order.external_id: worth_now(order) for order in Order.objects.filter(cancelled_at=None)}
+    left = served.left_over(box)
+    assert worth == {key: left[key] for key in worth} and OrderEdit.objects.exists()
 
 
 def test_all_closed_hours_are_marked_as_read_and_no_open_one_is_held(box: Visitor, merchant: Tenant) -> None:
@@ -249,7 +263,7 @@ def test_a_first_pull_that_is_killed_is_completed_by_the_next_one(
     box: Visitor, merchant: Tenant, slices: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("metrics.pull.FIRST_PULL", HISTORY)
-    monkeypatch.setattr("metrics.sync.orders.ORDER_BATCH", 10)
+    monkeypatch.setattr("metrics.sync.coverage.BATCH", 10)
     with pytest.raises(Killed):
         pull(merchant, as_of=AS_OF, progress=cut_after(slices))
     box.advance(1)
@@ -268,13 +282,15 @@ def test_a_first_pull_that_is_killed_is_completed_by_the_next_one(
 def test_a_kill_between_batches_of_orders_neither_loses_nor_doubles_one(
     box: Visitor, merchant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("metrics.sync.orders.ORDER_BATCH", 7)
+    monkeypatch.setattr("metrics.sync.coverage.BATCH", 7)
     store = Store.objects.get()
     since = AS_OF - HISTORY
+    stored = [0]
     for batches in (1, 2, 3):
         with pytest.raises(Killed):
             sync_orders(store, connect_store(store), since=since, as_of=AS_OF, progress=cut_after(batches))
-        assert Order.objects.count() == 7 * batches
+        stored.append(Order.objects.count())
+        assert stored[-2] < stored[-1] <= stored[-2] + 7 * batches
         assert not StoreCoverage.objects.exists()
     sync_orders(store, connect_store(store), since=since, as_of=AS_OF)
     held = list(Order.objects.filter(ordered_at__gte=since).values_list("external_id", flat=True))

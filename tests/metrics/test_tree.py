@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from connectors.contracts import CampaignRecord, Family
 from connectors.errors import ConfigurationError, ConnectorError, MalformedReplyError
 from metrics.models import HourlyMetric
 from metrics.sync import sync_tree
@@ -61,3 +64,25 @@ def test_another_currency_is_taken_before_there_are_figures_and_refused_afterwar
     with pytest.raises(ConfigurationError, match="EUR to USD"):
         sync_tree(house.account, WholePlatform(house=house, says={"currency": "USD"}), as_of=AS_OF)
     assert held(house)[0] == "EUR"
+
+
+class FromAShop(WholePlatform):
+    """Its one campaign is of GMV Max, and sells from `store`."""
+
+    store = "7495"
+
+    def campaigns(self) -> Iterator[CampaignRecord]:
+        for record in super().campaigns():
+            yield replace(record, family=Family.GMV_MAX, store_external_id=self.store)
+
+
+def test_the_shop_of_a_gmv_max_campaign_is_kept_when_it_is_told_no_more(house: House) -> None:
+    platform = FromAShop(house=house)
+    for platform.store in ("7495", ""):
+        sync_tree(house.account, platform, as_of=AS_OF)
+        house.campaign.refresh_from_db()
+        assert house.campaign.store_external_id == "7495"
+    platform.store = "7496"
+    sync_tree(house.account, platform, as_of=AS_OF)
+    house.campaign.refresh_from_db()
+    assert house.campaign.store_external_id == "7496"

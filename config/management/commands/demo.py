@@ -75,6 +75,7 @@ class Command(BursarCommand):
 
     def _keep_running(self, tenant: Tenant, box: demo.Sandbox, seconds: float, port: int) -> None:
         with demo.web_and_worker(port):
+            demo.listen()
             table = Table("Login", "Password", "Role", title=f"http://127.0.0.1:{port}/admin/", title_justify="left")
             for login in demo.people(tenant):
                 table.add_row(*login)
