@@ -17,7 +17,7 @@ from accounts.money import MAX_MICROS
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
 _YEARS = range(2000, 2101)
 
-ACTION, AD_ACCOUNT, AD_SET, CAMPAIGN, STORE = "act", "acc", "ads", "cmp", "str"
+ACTION, AD_ACCOUNT, AD_SET, ASSESSMENT, CAMPAIGN, STORE = "act", "acc", "ads", "cra", "cmp", "sto"
 
 
 def public_id(prefix: str, pk: uuid.UUID) -> str:

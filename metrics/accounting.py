@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,11 +30,17 @@ SLICE = timedelta(days=1)
 REVENUE = Q(is_paid=True, is_test=False, cancelled_at__isnull=True)
 
 
-def attribute_orders(tenant: Tenant, *, since: datetime) -> int:
-    """Join the orders since then to ad sets; returns how many changed. One that was redacted stays where it is."""
+def attribute_orders(tenant: Tenant, *, since: datetime, among: Iterable[str] | None = None) -> int:
+    """Join the orders since then to ad sets, or those `among` them with these external ids; returns how many changed.
+
+    One that was redacted stays where it is.
+    """
     index = ad_index(tenant)
     changed = []
-    rows = Order.objects.filter(tenant=tenant, ordered_at__gte=since).only(
+    of_interest = Order.objects.filter(tenant=tenant, ordered_at__gte=since)
+    if among is not None:
+        of_interest = of_interest.filter(external_id__in=list(among))
+    rows = of_interest.only(
         "ad_set", "attribution", "click_platform", "utm_source", "utm_campaign", "utm_content", "utm_term"
     )
     for order in rows.filter(redacted_at=None).iterator(chunk_size=2000):

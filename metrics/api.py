@@ -102,6 +102,7 @@ class StoreView(serializers.Serializer):
     kind = serializers.ChoiceField(StoreKind.choices, help_text="A creator has commissions and no orders.")
     external_id = serializers.CharField(help_text="The platform's own id.")
     name = serializers.CharField()
+    region = serializers.CharField(help_text="TikTok Shop's market, such as GB.")
     currency = serializers.CharField()
     timezone = serializers.CharField()
     is_active = serializers.BooleanField()

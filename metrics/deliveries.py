@@ -158,7 +158,7 @@ def _postpone(store: Store, rows: Rows, error: Exception) -> None:
     held.update(attempts=F("attempts") + 1, problem=text, lease_until=now + max(pause, asked))
     given_up = held.filter(attempts__gte=MOST_ATTEMPTS).update(state=FAILED, finished_at=now, lease_until=None)
     if isinstance(error, AuthenticationError):
-        pull._note_dead_login(store, str(error))
+        pull.note_dead_login(store, str(error))
     if given_up:
         message = f"{store}: {given_up} pushed messages could not be worked off: {text}"
         raise_alert(store.tenant, key=_alert_key(store), severity=Severity.WARNING, message=message)
@@ -191,7 +191,7 @@ def account(tenant: Tenant, records: Iterable[OrderRecord]) -> None:
     hours = {hour for record in records for hour in _concerned(record) if hour < as_of}
     if not hours:
         return
-    attribute_orders(tenant, since=min(hours))
+    attribute_orders(tenant, since=min(hours), among=[record.external_id for record in records])
     for _, of_day in groupby(sorted(hours), key=datetime.date):
         first, *others = of_day
         store_rewards(tenant, start=first, end=(others or [first])[-1] + HOUR, as_of=as_of)

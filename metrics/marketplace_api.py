@@ -11,39 +11,20 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api_fields import IdField, Money, MoneyField, SpanQuery, StrictSerializer, TimeField
+from accounts.api_fields import ASSESSMENT, STORE, IdField, Money, MoneyField, SpanQuery, StrictSerializer, TimeField
 from accounts.api_views import PAGE_PARAMETERS, PartnerView, bad_parameter, one_of, page, page_of, path_id, read_query
 from accounts.clock import wall_now
 from accounts.hours import hour_of
 from accounts.models import Store, StoreKind
 from connectors.contracts import Platform
-from metrics.api import RatioField
+from metrics.api import STORES, RatioField
 from metrics.assessments import evidence_counts
 from metrics.credit_reasons import REASONS
 from metrics.marketplace import Split, newest_known, shop_figures, split_of
 from metrics.models import CreditAssessment
 
-SHOP, ASSESSMENT = "shp", "cra"
-SHOPS, CREDIT = ["Shops"], ["Credit"]
+CREDIT = ["Credit"]
 DEFAULT_SPAN, MAX_SPAN = timedelta(days=30), timedelta(days=92)
-
-
-class ShopView(serializers.Serializer):
-    """A TikTok Shop, or a creator on TikTok Shop."""
-
-    id = IdField(SHOP, source="pk", read_only=True)
-    external_id = serializers.CharField(help_text="The platform's own id.")
-    kind = serializers.CharField(help_text="`shop`, or `creator`, who has commissions and no orders.")
-    name = serializers.CharField()
-    region = serializers.CharField()
-    currency = serializers.CharField()
-    timezone = serializers.CharField()
-    problem = serializers.CharField(help_text="Why it cannot be read, and what to do; empty when there is nothing.")
-    notice = serializers.CharField(help_text="What is worth knowing about its figures.")
-    created_at = TimeField()
-
-    class Meta:
-        ref_name = "Shop"
 
 
 class ShopFiguresView(serializers.Serializer):
@@ -188,37 +169,29 @@ class AssessmentDetailView(AssessmentView):
         return evidence_counts(row)
 
 
-class Shops(PartnerView):
-    @extend_schema(operation_id="shops_list", tags=SHOPS, parameters=PAGE_PARAMETERS, responses=page_of(ShopView))
-    def get(self, request: Request) -> Response:
-        """TikTok Shops and creators, newest first."""
-        read_query(request, StrictSerializer, "cursor", "limit")
-        return page(request, shops(), ShopView)
-
-
 class FiguresOfShop(PartnerView):
     @extend_schema(
-        operation_id="shop_figures_retrieve",
-        tags=SHOPS,
-        parameters=[path_id("id", SHOP), SpanQuery],
+        operation_id="stores_figures_retrieve",
+        tags=STORES,
+        parameters=[path_id("id", STORE), SpanQuery],
         responses=ShopFiguresView,
     )
     def get(self, request: Request, id: str) -> Response:
-        """Figures of a span of whole hours: up to 92 days, by default the newest thirty."""
-        store = one_of(shops(), SHOP, id)
+        """Of a TikTok Shop: figures of a span of whole hours, up to 92 days, by default the newest thirty."""
+        store = one_of(shops(), STORE, id)
         return Response(ShopFiguresView(shop_figures(store, *span_of(request, store))).data)
 
 
 class SplitOfShop(PartnerView):
     @extend_schema(
-        operation_id="shop_split_retrieve",
-        tags=SHOPS,
-        parameters=[path_id("id", SHOP), SpanQuery],
+        operation_id="stores_split_retrieve",
+        tags=STORES,
+        parameters=[path_id("id", STORE), SpanQuery],
         responses=SplitView,
     )
     def get(self, request: Request, id: str) -> Response:
-        """Orders of a span by whose doing they are said to be: creators, GMV Max, the rest."""
-        store = one_of(shops().filter(kind=StoreKind.SHOP), SHOP, id)
+        """Of a TikTok Shop: orders of a span by whose doing they are said to be: creators, GMV Max, the rest."""
+        store = one_of(shops().filter(kind=StoreKind.SHOP), STORE, id)
         return Response(SplitView(split_of(store, *span_of(request, store))).data)
 
 
@@ -267,9 +240,8 @@ def span_of(request: Request, store: Store) -> tuple[datetime, datetime]:
 
 
 urls: list[tuple[str, type[PartnerView]]] = [
-    ("shops", Shops),
-    ("shops/<str:id>/figures", FiguresOfShop),
-    ("shops/<str:id>/split", SplitOfShop),
+    ("stores/<str:id>/figures", FiguresOfShop),
+    ("stores/<str:id>/split", SplitOfShop),
     ("credit-assessments", CreditAssessments),
     ("credit-assessments/<str:id>", CreditAssessmentDetail),
 ]

@@ -14,6 +14,7 @@ from accounts.clock import wall_now
 from accounts.hours import hours_between, local_day
 from accounts.models import AdAccount, Credential, Store, StoreKind, Tenant
 from accounts.models.alerts import Severity
+from connectors import tokens
 from connectors.advice import next_step, no_orders
 from connectors.connections import connect_ad_account, connect_creator, connect_store
 from connectors.contracts import Platform
@@ -113,13 +114,13 @@ def pull(
     for source, job in jobs:
         key = f"sync {source.pk}"
         try:
-            job()
+            _read(source, job)
         except ConnectorError as error:
             pulled.problems.append(f"{source}: {error}")
             if isinstance(source, Store):
                 _show(source, problem=next_step(error))
             if isinstance(error, AuthenticationError):
-                _note_dead_login(source, str(error))
+                note_dead_login(source, str(error))
             else:
                 message = f"{source} could not be read: {error}"
                 raise_alert(tenant, key=key, severity=Severity.WARNING, message=message)
@@ -131,13 +132,26 @@ def pull(
     return pulled
 
 
+def _read(source: AdAccount | Store, job: Callable[[], None]) -> None:
+    """A reading may outlast the token that it began with: then it goes on where it stopped, with a younger one."""
+    while True:
+        began = wall_now()
+        try:
+            return job()
+        except AuthenticationError:
+            found = tokens.younger(source.credential, began)
+            if found is None:
+                raise
+            source.credential = found
+
+
 def _show(store: Store, **texts: str) -> None:
     """What its page says of a store: a `problem` with the next step, a `notice` on its figures."""
     shown = {name: text[:300] for name, text in texts.items()}
     Store.objects.filter(pk=store.pk).exclude(**shown).update(**shown)
 
 
-def _note_dead_login(source: AdAccount | Store, problem: str) -> None:
+def note_dead_login(source: AdAccount | Store, problem: str) -> None:
     """Show on the credential that the platform refuses it, and tell somebody: nothing works until a new login."""
     Credential.objects.filter(pk=source.credential_id).exclude(problem=problem[:300]).update(problem=problem[:300])
     raise_alert(

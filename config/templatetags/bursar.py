@@ -29,6 +29,11 @@ def ppm_of_hundred(value: int) -> int:
 
 
 @register.filter
+def thousands(value: int) -> str:
+    return f"{value:,}"
+
+
+@register.filter
 def spaced(name: str) -> str:
     """`AffiliateSale` as `Affiliate sale`."""
     return "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip().capitalize()

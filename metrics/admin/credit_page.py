@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -19,7 +20,7 @@ from accounts.admin_base import actor_of, many_tenants
 from accounts.clock import wall_now
 from accounts.models import Store, Tenant
 from accounts.money import money_text
-from accounts.permissions import PROPOSE, VIEW, may, require
+from accounts.permissions import CONFIGURE, PROPOSE, VIEW, may, require
 from connectors.contracts import Platform
 from metrics.admin.credit_words import FACTOR_NAMES, PART_NAMES, TIER_NAMES, read_text
 from metrics.assessments import AssessmentError, assess, evidence_counts, verify
@@ -59,6 +60,8 @@ def credit_page(request: HttpRequest) -> HttpResponse:
         context |= {
             "is_named": many_tenants(),
             "may_assess": may(actor_of(request), PROPOSE, tenant),
+            "may_configure": may(actor_of(request), CONFIGURE, tenant),
+            "has_shop": _shops(tenant).exists(),
             "history": [(row, _money(row)) for row in history],
             "chart": _chart(history),
             **(_details(shown) if shown else {}),
@@ -128,8 +131,12 @@ def assess_now(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _now_of(tenant: Tenant) -> datetime:
     """The newest moment that anybody knows of: a sandbox's clock may be ahead of the wall's."""
-    stores = Store.objects.filter(tenant=tenant, platform=Platform.TIKTOK_SHOP, is_active=True)
-    return max((end for store in stores if (end := newest_known(store))), default=wall_now())
+    return max((end for store in _shops(tenant) if (end := newest_known(store))), default=wall_now())
+
+
+def _shops(tenant: Tenant) -> QuerySet[Store]:
+    rows: QuerySet[Store] = Store.objects.filter(tenant=tenant, platform=Platform.TIKTOK_SHOP, is_active=True)
+    return rows
 
 
 @require_POST

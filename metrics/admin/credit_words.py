@@ -54,4 +54,6 @@ def _value(name: str, value: Any) -> str:
         return money_text(value, "USD")
     if name == "rating_ppm":
         return f"{value / 1_000_000:.1f} of 5"
-    return f"{value / 10_000:.1f} %" if name.endswith("_ppm") else str(value)
+    if name.endswith("_ppm"):
+        return f"{value / 10_000:.1f} %"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 
-from accounts.admin.connections import LOGIN_COLOURS, SECRETS, state_of
+from accounts.admin.connections import LOGIN_COLOURS, login_of, state_of, told_of, with_login
 from accounts.admin_base import actor_of, many_tenants
 from accounts.clock import wall_now
-from accounts.hours import HOUR, local_day
+from accounts.hours import local_day
 from accounts.login_states import LoginState
 from accounts.models import Store, StoreKind
 from accounts.money import MICROS, money_text
-from accounts.permissions import VIEW, may
+from accounts.permissions import CONFIGURE, VIEW, may
 from connectors.contracts import Platform
 from connectors.models import Delivery, TokenUse
+from connectors.token_uses import DONE
 from metrics.marketplace import (
     Commissions,
     ShopFigures,
@@ -68,7 +68,7 @@ def shop_page(request: HttpRequest) -> HttpResponse:
     if not may(actor_of(request), VIEW):
         raise PermissionDenied
     rows = Store.objects.filter(platform=Platform.TIKTOK_SHOP, tenant__is_active=True).order_by("-kind", "name")
-    stores = list(rows.select_related("credential", "tenant").defer(*(f"credential__{name}" for name in SECRETS)))
+    stores = list(with_login(rows))
     store = _chosen(stores, request.GET.get("store", ""))
     context: dict[str, Any] = {
         "title": "TikTok Shop",
@@ -79,7 +79,8 @@ def shop_page(request: HttpRequest) -> HttpResponse:
     }
     if store is not None:
         days = _days(request.GET.get("days", ""))
-        context |= {"days": days, **_connection(store), **_figures(store, days)}
+        may_configure = may(actor_of(request), CONFIGURE, store.tenant)
+        context |= {"days": days, **_connection(store, may_configure=may_configure), **_figures(store, days)}
     return TemplateResponse(request, "bursar/shop.html", {**admin.site.each_context(request), **context})
 
 
@@ -97,19 +98,23 @@ def _days(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and int(text[:4]) in SPANS else DEFAULT_SPAN
 
 
-def _connection(store: Store) -> dict[str, Any]:
-    """How the connection stands, and what it was used for lately."""
+def _connection(store: Any, *, may_configure: bool) -> dict[str, Any]:
+    """How the connection stands, what can be done about it, and what it was used for lately."""
     credential = store.credential
-    state = _state_of(store)
+    state = state_of(credential, has_token=store.has_access_token)
+    shown, label = login_of(store)
     uses = TokenUse.objects.filter(credential=credential)
     day = uses.filter(at__gte=wall_now() - timedelta(days=1))
     return {
         "credential": credential,
-        "state": state,
-        "state_colour": LOGIN_COLOURS[state],
+        "state": label,
+        "state_colour": LOGIN_COLOURS[shown],
+        "trouble": "" if state is LoginState.CONNECTED else told_of(credential, state),
+        "way_back": _way_back(store, state) if may_configure else "",
+        "is_over": state in (LoginState.NEEDED, LoginState.DISCONNECTED),
         "authorisation_ends": credential.refresh_expires_at or credential.expires_at,
         "uses_today": day.count(),
-        "refused_today": day.exclude(outcome__in=("", "200")).count(),
+        "refused_today": day.exclude(outcome__in=("", "200", DONE)).count(),
         "last_use": uses.first(),
         "last_news": Delivery.objects.filter(store=store).first(),
         "failed_news": Delivery.objects.filter(store=store, state=Delivery.State.FAILED).count(),
@@ -117,9 +122,13 @@ def _connection(store: Store) -> dict[str, Any]:
     }
 
 
-def _state_of(store: Store) -> LoginState:
-    has_token = type(store.credential).objects.filter(pk=store.credential_id, access_token__isnull=False).exists()
-    return state_of(store.credential, has_token=has_token)
+def _way_back(store: Store, state: LoginState) -> str:
+    """Where the store is connected again; "" where that would not help."""
+    works = state in (LoginState.CONNECTED, LoginState.ENDING)
+    if works and not store.is_active:
+        return reverse("connect:choose", args=[store.credential_id])
+    is_told = "connect" in store.problem.lower()
+    return reverse("connect:again", args=[store.credential_id]) if is_told or not works else ""
 
 
 def _figures(store: Store, days: int) -> dict[str, Any]:
@@ -220,8 +229,7 @@ def split_rows(split: Split) -> list[SplitRow]:
 
 
 def _of_creator(store: Store, end: datetime, days: int) -> dict[str, Any]:
-    last = local_day(end - HOUR, store.timezone)
-    by_day = commission_days(store, last - timedelta(days=days - 1), last)
+    by_day = commission_days(store, *_whole_days(store, end, days))
     known = [day for day in by_day.values() if day is not None]
 
     def total(name: str) -> int | None:
@@ -243,6 +251,12 @@ def _of_creator(store: Store, end: datetime, days: int) -> dict[str, Any]:
     return {"tiles": tiles, "chart": {"labels": labels, "currency": store.currency, "series": series}}
 
 
+def _whole_days(store: Store, end: datetime, days: int) -> tuple[date, date]:
+    """The first and the last of the newest days, in the store's calendar, that were over by then."""
+    last = local_day(end, store.timezone) - timedelta(days=1)
+    return last - timedelta(days=days - 1), last
+
+
 def _units(day: Commissions | None, name: str) -> float | None:
     micros = getattr(day, name) if day is not None else None
     return None if micros is None else micros / MICROS
@@ -250,8 +264,7 @@ def _units(day: Commissions | None, name: str) -> float | None:
 
 def _chart(store: Store, end: datetime, days: int) -> dict[str, Any]:
     """Revenue and refunds by the shop's own days, in currency units, `None` where unknown: what the script draws."""
-    last = (end - HOUR).astimezone(ZoneInfo(store.timezone)).date()
-    sold = store_days(store, last - timedelta(days=days - 1), last)
+    sold = store_days(store, *_whole_days(store, end, days))
     series = {
         name: [None if day is None else getattr(day, field) / MICROS for day in sold.values()]
         for name, field in (("Revenue", "revenue_micros"), ("Refunds", "refunds_micros"))

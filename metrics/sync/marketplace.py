@@ -175,7 +175,7 @@ def _store_returns(store: Store, records: list[Any], counts: SyncCounts) -> None
         lock_store(store)
         held = ShopReturn.objects.filter(store=store, external_id__in=[record.external_id for record in records])
         known = dict(held.values_list("external_id", "platform_updated_at"))
-        current = [r for r in records if known.get(r.external_id, r.updated_at) <= r.updated_at or True]
+        current = [r for r in records if known.get(r.external_id, r.updated_at) <= r.updated_at]
         current.sort(key=lambda record: record.updated_at)
         _store(RETURNED, store, current)
         newest = {record.external_id: record.is_refunded for record in current}

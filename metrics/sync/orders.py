@@ -13,6 +13,7 @@ from accounts.clock import wall_now
 from accounts.models import Store
 from connectors.contracts import Platform
 from connectors.hours import zone_named
+from connectors.models import PrivacyRequest
 from connectors.store_contracts import OrderRecord, ShopRecord, StorePlatform
 from metrics.models import Order, OrderEdit, OrderLine, Refund, StoreCoverage
 from metrics.sync.counts import Progress, SyncCounts
@@ -175,10 +176,12 @@ def _store_orders(
     keys: dict[UUID, OrderRecord] = {}
     changed: dict[UUID, Order] = {}
     moments = []
+    erased = _erased(store)
     for record in records:
         known = stored.get(record.external_id)
-        values = _order_values(record, known)
+        values = _order_values(record, known, is_erased=record.external_id in erased)
         row = Order(tenant_id=store.tenant_id, store=store, external_id=record.external_id, **values)
+        row.redacted_at = wall_now() if record.external_id in erased else None  # of a row that is new
         pk = known.pk if known else row.pk
         keys[pk] = record
         differing = {name for name in values if known is None or getattr(known, name) != values[name]}
@@ -195,11 +198,19 @@ def _store_orders(
     return keys, set(changed), moments
 
 
-def _order_values(record: OrderRecord, known: Order | None) -> dict[str, Any]:
+def _erased(store: Store) -> set[str]:
+    """The orders of which a customer has had erased where they came from, those among them that come later too."""
+    requests = PrivacyRequest.objects.filter(store=store, kind=PrivacyRequest.Kind.REDACT_CUSTOMER)
+    return {order for orders in requests.values_list("orders", flat=True) for order in orders}
+
+
+def _order_values(record: OrderRecord, known: Order | None, *, is_erased: bool) -> dict[str, Any]:
     """`ORDER_FIELDS` of a record. Where an order came from is not taken again once that was erased."""
     values = {name: getattr(record, name) for name in SAME}
     if known is not None and known.redacted_at is not None:
         values |= {name: getattr(known, name) for name in SOURCE}
+    elif is_erased:
+        values |= dict.fromkeys(SOURCE, "")
     else:
         values |= {name: getattr(record, name)[:length] for name, length in TEXTS.items()}
         values["click_platform"] = str(record.click_platform or "")

@@ -6,18 +6,15 @@ from typing import Any
 
 import pytest
 
-from accounts.api_fields import public_id
+from accounts.api_fields import ASSESSMENT, STORE, public_id
 from accounts.models import Store, StoreKind
 from accounts.scoping import all_tenants
 from metrics.assessments import assess
 from metrics.credit_reasons import REASONS
-from metrics.marketplace_api import ASSESSMENT, SHOP
 from metrics.models import CreditAssessment
 from tests.api.partner import Partner, assert_problem
 from tests.factories import AS_OF, House
 from tests.metrics.tiktok_shops import DAY, cover, make_shop, sell
-
-pytestmark = pytest.mark.urls("tests.api.credit_urls")
 
 
 @pytest.fixture
@@ -36,14 +33,12 @@ def assessment(shop: Store, house: House) -> CreditAssessment:
 
 
 def at(shop: Store, what: str) -> str:
-    return f"shops/{public_id(SHOP, shop.pk)}/{what}"
+    return f"stores/{public_id(STORE, shop.pk)}/{what}"
 
 
-def test_shops_and_creators_are_listed_and_stores_of_other_platforms_are_not(shop: Store, house: House) -> None:
-    make_shop(house, "creator", kind=StoreKind.CREATOR)
-    found = Partner(house).get("shops").json()["data"]
-    assert [(row["kind"], row["external_id"]) for row in found] == [("creator", "creator"), ("shop", "7495")]
-    assert found[1]["id"] == public_id(SHOP, shop.pk)
+def test_a_store_that_is_no_tiktok_shop_has_no_such_figures(house: House, partner: Partner) -> None:
+    for what in ("figures", "split"):
+        assert_problem(partner.get(at(house.store, what)), 404, "not_found")
 
 
 def test_the_figures_of_the_newest_thirty_days(shop: Store, partner: Partner) -> None:
@@ -81,7 +76,7 @@ def test_a_span_that_is_none_is_refused(shop: Store, partner: Partner, what: str
     assert_problem(partner.get(at(shop, what), **span), 400, "invalid_parameter")
 
 
-@pytest.mark.parametrize("path", ["shops", "credit-assessments"])
+@pytest.mark.parametrize("path", ["stores", "credit-assessments"])
 def test_unknown_parameters_of_lists_are_refused(path: str, partner: Partner) -> None:
     assert_problem(partner.get(path, tenant="1"), 400, "invalid_parameter")
 
@@ -119,15 +114,15 @@ def test_another_tenants_shop_and_assessment_are_not_found(
     stranger = Partner(other)
     for path in (f"credit-assessments/{public_id(ASSESSMENT, assessment.pk)}", at(shop, "figures"), at(shop, "split")):
         assert_problem(stranger.get(path), 404, "not_found")
-    assert stranger.get("credit-assessments").json()["data"] == stranger.get("shops").json()["data"] == []
+    assert stranger.get("credit-assessments").json()["data"] == []
 
 
-@pytest.mark.parametrize("path", ["credit-assessments/1", "credit-assessments/cra_%00", "shops/shp_/figures"])
+@pytest.mark.parametrize("path", ["credit-assessments/1", "credit-assessments/cra_%00", "stores/sto_/figures"])
 def test_a_malformed_id_is_not_found(path: str, partner: Partner) -> None:
     assert_problem(partner.get(path), 404, "not_found")
 
 
-@pytest.mark.parametrize("path", ["shops", "credit-assessments"])
+@pytest.mark.parametrize("path", ["stores", "credit-assessments"])
 def test_a_key_needs_the_scope_to_read_and_nobody_writes(path: str, house: House) -> None:
     assert_problem(Partner(house, ("stop",)).get(path), 403, "forbidden")
     answer: Any = Partner(house).post(path, {}, key="k")

@@ -16,11 +16,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from accounts.api_fields import ACTION, AD_SET, CAMPAIGN, public_id
+from accounts.api_fields import ACTION, AD_SET, ASSESSMENT, CAMPAIGN, STORE, public_id
+from accounts.scoping import all_tenants
 from config import api_keys
 from config.tasks import heartbeat
+from metrics.assessments import assess
 from tests.api.partner import Partner
-from tests.factories import House, awaiting
+from tests.factories import AS_OF, House, awaiting
 
 EXAMPLES = 15
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml"
@@ -45,10 +47,14 @@ def test_the_schema_is_served_without_a_key(accept: str, db: None) -> None:
 def live(living: House, partner: Partner, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The API's schema bound to the real WSGI application, with rows to be found."""
     action = awaiting(living, ad_set=living.ad_sets[1])
+    with all_tenants():
+        assessed = assess(living.tenant, period_end=AS_OF, actor="test")
     known = {
         "actions": public_id(ACTION, action.pk),
         "ad-sets": public_id(AD_SET, living.ad_sets[0].pk),
         "campaigns": public_id(CAMPAIGN, living.campaign.pk),
+        "credit-assessments": public_id(ASSESSMENT, assessed.pk),
+        "stores": public_id(STORE, living.store.pk),
     }
     heartbeat()
     monkeypatch.setattr(api_keys, "REQUESTS_PER_MINUTE", 10_000)

@@ -120,6 +120,14 @@ def figures(row: Order) -> tuple[Any, ...]:
     return row.total_micros, row.units, row.is_new_customer, row.ad_set_id, row.ordered_at, row.is_paid
 
 
+def test_an_order_that_is_read_only_after_its_erasure_was_asked_for_comes_without_its_source(house: House) -> None:
+    ask(house.store, "customers/redact", 1)
+    receive(house.store, order(1), order(2))
+    asked, other = Order.objects.order_by("external_id")
+    assert [getattr(asked, name) for name in SOURCES] == [""] * 7 and asked.redacted_at is not None
+    assert other.click_id == "click" and other.redacted_at is None
+
+
 def test_no_later_sync_or_delivery_brings_it_back(house: House, shop: ServedShop) -> None:
     term = house.ad_sets[0].external_id
     receive(house.store, order(1, utm_term=term))

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts.clock import wall_now
 from accounts.hours import HOUR
-from accounts.models import AdAccount, Store
+from accounts.models import AdAccount, Alert, Credential, Store
+from connectors import tokens
 from connectors.advice import next_step
-from connectors.errors import ConnectorError, NotFoundError, PermissionDeniedError
+from connectors.errors import AuthenticationError, ConnectorError, NotFoundError, PermissionDeniedError
 from metrics import order_backfill, pull
 from metrics.models import Order, OrderBackfill, ProductCost, StoreCoverage
 from metrics.sync import SyncCounts
@@ -75,6 +77,44 @@ def test_a_store_that_cannot_be_read_says_what_to_do_until_it_can(
     assert shown()[0] == next_step(error)[:300] != ""
     pulled(house)
     assert shown()[0] == ""
+
+
+def test_a_reading_that_outlasts_its_token_goes_on_with_a_younger_one(
+    house: House, shop: BulkShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected: list[Store] = []
+
+    def connect(store: Store) -> BulkShop:
+        connected.append(store)
+        if len(connected) == 1:  # its token is refused after 55 minutes of reading
+            monkeypatch.setattr(tokens, "wall_now", lambda: wall_now() + timedelta(minutes=55))
+            raise AuthenticationError("HTTP status 401", platform="shopify")
+        if len(connected) == 2:  # its token has been replaced by somebody else meanwhile
+            monkeypatch.setattr(tokens, "wall_now", wall_now)
+            row = Credential.objects.get(pk=store.credential_id)
+            row.access_token = "the younger one"
+            row.save()
+            raise AuthenticationError("HTTP status 401", platform="shopify")
+        return shop
+
+    Credential.objects.update(expires_at=wall_now() + timedelta(minutes=60))
+    monkeypatch.setattr(pull, "connect_store", connect)
+    assert pulled(house).problems == [] and len(connected) == 3
+    assert not Alert.objects.exists()
+
+
+def test_a_login_that_is_over_is_tried_once(house: House, shop: BulkShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    connected: list[Store] = []
+
+    def refused(store: Store) -> BulkShop:
+        connected.append(store)
+        raise AuthenticationError("HTTP status 401", platform="shopify")
+
+    monkeypatch.setattr(pull, "connect_store", refused)
+    for minutes in (60, 5, -60):
+        Credential.objects.update(expires_at=wall_now() + timedelta(minutes=minutes))
+        assert len(pulled(house).problems) == 1
+    assert len(connected) == 3 and Alert.objects.get().severity == "critical"
 
 
 def test_products_and_their_costs_come_with_the_orders(house: House, shop: BulkShop) -> None:

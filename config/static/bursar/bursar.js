@@ -4,6 +4,12 @@
   const COLOURS = { Revenue: "#10b981", Spend: "#94a3b8", Profit: "#f59e0b", Refunds: "#f87171", Paid: "#10b981", Expected: "#94a3b8", Score: "#f59e0b" };
   const charts = new Map();
 
+  function figure(value, currency) {
+    if (value === null) return "unknown";
+    const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+    return `${value.toLocaleString("en", digits)} ${currency}`;
+  }
+
   function options(currency, isFirst) {
     const isDark = document.documentElement.classList.contains("dark");
     const text = isDark ? "#94a3b8" : "#64748b";
@@ -14,7 +20,7 @@
       interaction: { mode: "index", intersect: false },
       plugins: {
         legend: { position: "bottom", labels: { color: text, boxWidth: 12, boxHeight: 12, usePointStyle: true } },
-        tooltip: { callbacks: { label: (item) => `${item.dataset.label}: ${item.parsed.y.toFixed(2)} ${currency}` } },
+        tooltip: { callbacks: { label: (item) => `${item.dataset.label}: ${figure(item.parsed.y, currency)}` } },
       },
       scales: {
         x: { ticks: { color: text, maxTicksLimit: 12, maxRotation: 0 }, grid: { display: false } },
