@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import AdAccount, Credential, User
 from accounts.permissions import CONFIGURE, require
-from connectors import deadline, store_grants, token_uses
+from connectors import deadline, store_grants, token_uses, tokens
 from connectors.contracts import Platform
 from connectors.grants import AS_NEW, LoginError, app_of, grant_of, is_used, note, provider_of, renew, values_of
 from connectors.login_contracts import Grant, LoginApp, OwnedAccount
@@ -44,6 +44,7 @@ def connect_accounts(credential: Credential, chosen: Iterable[str], *, actor: Us
     again here. Raises `LoginError`, `ConnectorError` or `PermissionDenied`, and then nothing has changed.
     """
     require(actor, CONFIGURE, credential.tenant)
+    credential = tokens.fresh(credential)
     grant, app, provider = grant_of(credential), app_of(credential), provider_of(credential)
     what = "store" if provider.platform in STORES else "ad account"
     ids = set(chosen)

@@ -265,13 +265,25 @@ def _revoke(held: Credential, ending: Ending) -> Ended:
         return Ended.UNREACHED
     provider, grant = ending
     with all_tenants():  # of other tenants nothing else is told
-        if any(row.pk != held.pk for row in holders(held.platform, grant.access_token)):
+        if any(row.pk != held.pk for row in _ending_with(held, grant.access_token)):
             return Ended.SHARED
     try:
         token_uses.ask(held, "end the login", lambda: provider.revoke(grant), seconds=deadline.LISTING)
     except ConnectorError:
         return Ended.UNREACHED
     return Ended.REVOKED
+
+
+def _ending_with(held: Credential, token: str) -> list[Credential]:
+    """The credentials in scope that are dead once the platform ends this token.
+
+    Shopify ends the app at the shop, and with it every token that the app has there.
+    """
+    rows = holders(held.platform, token)
+    if held.platform == Platform.SHOPIFY:
+        living = Credential.objects.filter(platform=held.platform, app_id=held.app_id, access_token__isnull=False)
+        rows += [row for row in living if whom(row) == whom(held)]
+    return rows
 
 
 def remove(credential: Credential, *, actor: User) -> Ended:

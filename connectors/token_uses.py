@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
+
+from django.db import DatabaseError, IntegrityError
 
 from accounts.clock import wall_now
 from accounts.models import Credential
 from accounts.scoping import tenant_scope
 from connectors import deadline
 from connectors.contracts import Platform
-from connectors.errors import ConnectorError
+from connectors.errors import ConfigurationError, ConnectorError
 from connectors.http import Witness
 from connectors.models import TokenUse
 
@@ -53,13 +56,21 @@ def note(credential: Credential, operation: str) -> None:
 
 
 def _begun(credential: Credential, operation: str) -> Callable[[str], None]:
-    with tenant_scope(credential.tenant_id):
-        use = TokenUse.objects.create(
-            tenant_id=credential.tenant_id, credential_id=credential.pk, at=wall_now(), operation=operation[:200]
-        )
+    """Raises `ConfigurationError` where the credential is gone: a new login may have taken its place meanwhile.
+
+    That the end cannot be noted costs no answer, which may be a token that is given once.
+    """
+    try:
+        with tenant_scope(credential.tenant_id):
+            use = TokenUse.objects.create(
+                tenant_id=credential.tenant_id, credential_id=credential.pk, at=wall_now(), operation=operation[:200]
+            )
+    except IntegrityError as error:
+        message = f"{credential.platform}: the login was removed or replaced meanwhile, nothing was sent"
+        raise ConfigurationError(message, platform=credential.platform) from error
 
     def end(outcome: str) -> None:
-        with tenant_scope(credential.tenant_id):
+        with suppress(DatabaseError), tenant_scope(credential.tenant_id):
             TokenUse.objects.filter(pk=use.pk).update(outcome=outcome[:64])
 
     return end

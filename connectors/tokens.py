@@ -36,6 +36,17 @@ def fresh(credential: Credential) -> Credential:
     return row
 
 
+def younger(credential: Credential, since: datetime) -> Credential | None:
+    """The credential as it is stored, where that may open what has just been refused; `None` where it is really over.
+
+    Of a reading that has begun at `since` with this credential, the token may have been replaced, or have run out.
+    """
+    row = _as_stored(credential)
+    is_other = row.__dict__["access_token"] != credential.__dict__["access_token"]
+    has_run_out = not _is_near(row, since) and _is_near(row, wall_now())
+    return row if is_other or has_run_out else None
+
+
 def _is_renewed(row: Credential, now: datetime) -> bool:
     """Whether this worker has renewed the token. A failure that passes is none while the token lives."""
     rows = sharing(row)

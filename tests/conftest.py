@@ -20,12 +20,21 @@ hypothesis_settings.load_profile("suite")
 NEEDS = {"redis": "TEST_REDIS_URL", "browser": "TEST_BROWSER", "postgres": "TEST_DATABASE_URL", "long": "LONG"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What needs a service runs where the environment names it; a named one that is missing is a failure."""
+    if os.environ.get("DATABASE_TESTS_ONLY"):
+        config.hook.pytest_deselected(items=[item for item in items if not touches_database(item)])
+        items[:] = filter(touches_database, items)
     for item in items:
         for marker, variable in NEEDS.items():
             if item.get_closest_marker(marker) and not os.environ.get(variable):
                 item.add_marker(pytest.mark.skip(reason=f"{variable} is not set"))
+
+
+def touches_database(item: pytest.Item) -> bool:
+    """Whether a test may behave differently on another database, by what it asks for."""
+    asks = {"django_db", *NEEDS} & {marker.name for marker in item.iter_markers()}
+    return bool(asks) or not {"db", "transactional_db"}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(autouse=True)

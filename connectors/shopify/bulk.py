@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import IO
@@ -19,7 +20,7 @@ from connectors.errors import ConfigurationError, MalformedReplyError, NotFoundE
 from connectors.fields import Row, count, identifier, known, row, rows, text
 from connectors.replies import Reply
 from connectors.shopify.download import downloaded
-from connectors.shopify.graph import QUERIES, Graph, timestamp
+from connectors.shopify.graph import QUERIES, Graph, VanishedError, timestamp
 from connectors.shopify.orders import complete
 from connectors.store_contracts import BulkState, BulkStatus, OrderRecord
 from connectors.writing import reading_back
@@ -73,7 +74,10 @@ def status(graph: Graph, operation_id: str) -> BulkStatus:
 
 
 def orders_of(graph: Graph, operation_id: str, skip: int = 0) -> Iterator[OrderRecord]:
-    """The orders of an operation that has ended well. What a failed one has left behind is never read."""
+    """The orders of an operation that has ended well. What a failed one has left behind is never read.
+
+    An order that was edited, and deleted since, is left out: who goes on by `skip` may read some again, none too few.
+    """
     source = _operation(graph, operation_id)
     state = _state(source)
     if state is not BulkState.DONE:
@@ -88,7 +92,8 @@ def orders_of(graph: Graph, operation_id: str, skip: int = 0) -> Iterator[OrderR
         for place, order in places.orders[skip:]:
             found = _at(file, place)
             lines = [_at(file, one) for one in places.lines.get(order, ())]
-            yield complete(graph, found, lines, rows(found.get("refunds"), "refunds"))
+            with suppress(VanishedError):
+                yield complete(graph, found, lines, rows(found.get("refunds"), "refunds"))
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
+import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,6 +20,8 @@ LARGEST_FILE = 4 * 1024**3
 LONGEST_DOWNLOAD = 1_800.0  # seconds
 # An address lives for seven days; a store of files answers one that is over with one of these.
 GONE = frozenset({400, 403, 404, 410})
+# A top-level domain begins with a letter; what ends in a number is read as an address, "127.1" as well.
+NAME = re.compile(r"([a-z0-9_-]+\.)+[a-z][a-z0-9-]*")
 
 
 @contextmanager
@@ -79,10 +81,6 @@ def _origin(parts: SplitResult) -> tuple[str, str]:
 
 def _is_public(parts: SplitResult) -> bool:
     """Whether it is a host on the internet by its name, by https at the usual port."""
-    if parts.scheme != "https" or parts.netloc != parts.hostname or "." not in parts.netloc:
+    if parts.scheme != "https" or parts.netloc != parts.hostname or not NAME.fullmatch(parts.netloc):
         return False
-    try:
-        ipaddress.ip_address(parts.netloc)
-    except ValueError:
-        return not parts.netloc.endswith((".local", ".internal", ".localhost"))
-    return False
+    return not parts.netloc.endswith((".local", ".internal", ".localhost"))

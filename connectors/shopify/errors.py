@@ -45,7 +45,7 @@ def judge_read(reply: Reply) -> dict[str, Any]:
     """The `data` of a query that succeeded as a whole: data beside errors is an error."""
     document = _document(reply)
     if reply.status != 200:
-        raise status_error(Platform.SHOPIFY, reply)
+        raise _refusal(reply, document)
     if document.get("errors"):
         raise _error(reply, document, READ, ConfigurationError)
     data = document.get("data")
@@ -90,6 +90,15 @@ def judge_login(reply: Reply) -> Row:
     kind = ConfigurationError if code in APP_ERRORS else kind_of(reply.status, LOGIN_STATUS, otherwise)
     message = f"shopify: the login was not accepted, HTTP status {reply.status} {code}".strip()
     raise build(kind, message, platform=Platform.SHOPIFY, code=code, retry_after=reply.retry_after())
+
+
+def _refusal(reply: Reply, document: dict[str, Any]) -> ConnectorError:
+    """By its HTTP status, in Shopify's words where it says any."""
+    error, told = status_error(Platform.SHOPIFY, reply), document.get("errors")
+    if not isinstance(told, str) or not told:
+        return error
+    message = f"shopify: HTTP status {reply.status}: {plain(told)}"
+    return build(type(error), message, platform=Platform.SHOPIFY, code=error.code, retry_after=reply.retry_after())
 
 
 def _document(reply: Reply) -> dict[str, Any]:

@@ -23,6 +23,10 @@ ROWS_WITHIN = 50  # the further pages of what one object holds
 DEEPEST = 20_000  # Shopify pages no deeper than 25,000 rows (api/usage/limits), and does not say what comes then
 
 
+class VanishedError(NotFoundError):
+    """An order or product was deleted while it was read."""
+
+
 class Graph:
     """One token's way to one shop. `base_url` is empty in production; elsewhere the Host header names the shop."""
 
@@ -121,5 +125,5 @@ def whole(source: Row, connection: str, again: Callable[[str], Row]) -> list[Row
 
 def still_there(data: Row, kind: str) -> Row:
     if data.get(kind) is None:
-        raise NotFoundError(f"shopify: the {kind} vanished while it was read", platform=Platform.SHOPIFY)
+        raise VanishedError(f"shopify: the {kind} vanished while it was read", platform=Platform.SHOPIFY)
     return row(data[kind], kind)

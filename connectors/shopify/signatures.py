@@ -48,7 +48,11 @@ def is_callback(query: str, secret: str) -> bool:
 
 def _percent_encoded(pairs: Pairs) -> str:
     """As @shopify/shopify-api joins them."""
-    return "&".join(f"{name}={quote(value, safe=UNESCAPED, errors='replace')}" for name, value in pairs)
+    return "&".join(f"{_escaped(name, '[]')}={_escaped(value)}" for name, value in pairs)
+
+
+def _escaped(text: str, more: str = "") -> str:
+    return quote(text, UNESCAPED + more, errors="replace")
 
 
 def _left_raw(pairs: Pairs) -> str:

@@ -34,6 +34,7 @@ PAGE_SIZE = 100
 SMALL_PAGE_SIZE = 50  # where the largest is not documented
 IDS_AT_ONCE = 50
 LISTING_ATTEMPTS = 100
+SETTLING = timedelta(minutes=1)  # by more than TikTok lets a clock be ahead of its own
 LONGEST_WINDOW = timedelta(days=89)  # "must not exceed three months": the shortest three have so many days
 DAYS_PER_REPORT = 30
 HOURS_KEPT = timedelta(days=30)  # "within the last 30 days, including today"
@@ -165,7 +166,21 @@ class TikTokShop:
     def _changed(
         self, path: str, name: str, size: int, make: Callable[[Row], Changing], start: datetime, end: datetime
     ) -> Iterator[Changing]:
-        """What changed in `[start, end)`, ascending.
+        """What changed in `[start, end)`, ascending; the last minute by itself.
+
+        What changes while one reads would move to the end of a listing that reaches the present, and the listing be
+        as long as before; of one that ends earlier it is gone, and that shows.
+        """
+        settled = datetime.fromtimestamp(self._api.clock(), UTC) - SETTLING
+        between = min(max(start, settled), end)
+        for first, last in ((start, between), (between, end)):
+            if first < last:
+                yield from self._changed_within(path, name, size, make, first, last)
+
+    def _changed_within(
+        self, path: str, name: str, size: int, make: Callable[[Row], Changing], start: datetime, end: datetime
+    ) -> Iterator[Changing]:
+        """As `_changed`, of one listing.
 
         What changes while one reads leaves its place, and those behind it may slip over the edge between two
         pages: when the listing has become shorter, it is read again from where it had come to.

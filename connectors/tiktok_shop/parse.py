@@ -26,7 +26,6 @@ from connectors.tiktok_shop.amounts import localised_micros, signed_micros
 
 PPM_PER_HUNDREDTH_OF_A_PERCENT = 100
 CANCELLED = frozenset({"CANCELLED", "CANCEL"})  # the second is how webhooks spell it
-UNPAID = CANCELLED | {"UNPAID"}
 NO_SALE = ("is_sample_order", "is_exchange_order", "is_replacement_order")
 # Search Returns: the buyer *has been* refunded. RETURN_OR_REFUND_REQUEST_SUCCESS only promises it.
 REFUNDED = frozenset(
@@ -94,7 +93,7 @@ def order(source: Row) -> OrderRecord:
         updated_at=updated_at,
         cancelled_at=(instant(source, "cancel_time") or updated_at) if is_cancelled else None,
         is_test=any(flag(source, name) for name in NO_SALE if name in source),
-        is_paid=instant(source, "paid_time") is not None and status not in UNPAID,
+        is_paid=instant(source, "paid_time") is not None and status != "UNPAID",  # cancelled ones were paid, too
         currency=currency_in(payment),
         total_micros=known(micros(payment, "total_amount"), "total_amount"),
         is_new_customer=None,

@@ -56,6 +56,13 @@ def test_the_environment_connects_one_merchant_in_shadow(variables: dict[str, st
     assert stop_reason(tenant.pk) == ""
 
 
+def test_a_shop_is_stored_as_webhooks_and_logins_name_it(variables: dict[str, str]) -> None:
+    variables["SHOPIFY_STORE_DOMAIN"] = (shop := variables["SHOPIFY_STORE_DOMAIN"]).title()
+    connect()
+    store = Store.objects.select_related("credential").get()
+    assert (store.external_id, store.credential.subject) == (shop, shop)
+
+
 def test_connecting_twice_is_refused(variables: dict[str, str]) -> None:
     connect()
     before = rows()

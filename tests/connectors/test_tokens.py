@@ -14,18 +14,22 @@ from subprocess import PIPE
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.models import QuerySet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.clock import wall_now
 from accounts.models import Alert, Credential, Store
 from connectors import connections, tokens
+from connectors.choice_views import _choices
+from connectors.connecting import connect_accounts
 from connectors.connections import connect_store
-from connectors.errors import AuthenticationError, ConnectorError, TransientError
+from connectors.errors import AuthenticationError, ConfigurationError, ConnectorError, TransientError
 from connectors.models import TokenUse
 from connectors.registry import Connection
 from connectors.renewal import LEASE, refresh_logins
+from connectors.token_uses import witness
 from connectors.tokens import fresh
 from tests.connectors.fake_login import FakeLogin, fake, log_in_to_shop, market_shops
 from tests.connectors.fake_login import fresh as reread
@@ -49,6 +53,14 @@ def hourly(house: House, fake: FakeLogin, *, minutes: float = 5) -> Credential:
     credential = log_in_to_shop(house, fake)
     fake.expires_at = wall_now() + timedelta(hours=1)
     return credential
+
+
+def weekly(house: House, fake: FakeLogin) -> Store:
+    """A shop of TikTok Shop whose token was given a week ago, and has five minutes left."""
+    fake.expires_at, fake.refresh_ends = wall_now() + timedelta(days=7), wall_now() + timedelta(days=300)
+    (store,) = market_shops(house, fake, 1)
+    Credential.objects.filter(pk=store.credential_id).update(expires_at=wall_now() + timedelta(minutes=5))
+    return reread(store)  # type: ignore[no-any-return]
 
 
 def expire(credential: Credential, **values: Any) -> Credential:
@@ -88,6 +100,22 @@ def test_a_client_is_made_with_the_fresh_token(
     monkeypatch.setattr(connections, "store_platform", made.append)
     connect_store(Store.objects.get(credential=held))
     assert [connection.secret("access_token") for connection in made] == ["token-2"]
+
+
+def test_a_shop_that_is_chosen_again_after_an_hour_is_asked_for_with_the_fresh_token(
+    house: House, held: Credential, fake: FakeLogin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[str] = []
+
+    def owned(grant: Any) -> Any:
+        used.append(grant.access_token)
+        return fake.accounts
+
+    monkeypatch.setattr(fake, "owned_accounts", owned)
+    store = Store.objects.get(credential=held)
+    connect_accounts(expire(held), [store.external_id], actor=house.owner)
+    choices = _choices(expire(held))
+    assert used == ["token-2", "token-3"] and [one.connected for one in choices] == [store]
 
 
 def test_without_a_refresh_token_the_platform_has_the_last_word(held: Credential, fake: FakeLogin) -> None:
@@ -205,8 +233,7 @@ def test_the_platform_is_not_asked_within_a_transaction(transactional_db: None, 
 def test_each_use_of_a_tiktok_shop_token_is_noted_before_the_platform_is_asked(
     house: House, fake: FakeLogin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake.expires_at, fake.refresh_ends = wall_now() + timedelta(minutes=5), wall_now() + timedelta(days=300)
-    (store,) = market_shops(house, fake, 1)
+    store = weekly(house, fake)
     renewed, noted = fake.refresh, list[str]()
 
     def watched(grant: Any) -> Any:
@@ -227,6 +254,32 @@ def test_each_use_of_a_tiktok_shop_token_is_noted_before_the_platform_is_asked(
         ("renew the token", "done"),
         ("renew the token", "TransientError"),
     ]
+
+
+def test_a_token_is_not_lost_because_its_use_cannot_be_noted_to_the_end(
+    house: House, fake: FakeLogin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = weekly(house, fake)
+    written = QuerySet.update
+
+    def locked(rows: Any, **values: Any) -> int:
+        if rows.model is TokenUse:
+            raise OperationalError("database is locked")
+        return written(rows, **values)
+
+    monkeypatch.setattr(QuerySet, "update", locked)
+    assert fresh(store.credential).access_token == "token-2"
+    assert reread(store.credential).refresh_token == "refresh-2"
+    assert TokenUse.objects.latest("pk").outcome == ""
+
+
+def test_a_client_whose_login_was_removed_asks_nothing_more(transactional_db: None, fake: FakeLogin) -> None:
+    (store,) = market_shops(make_house(), fake, 1)
+    begin = witness(store.credential)
+    store.delete()
+    Credential.objects.get(pk=store.credential_id).delete()
+    with pytest.raises(ConfigurationError, match="nothing was sent"):
+        begin("GET", "/shops")
 
 
 def test_shopifys_tokens_leave_no_such_notes(held: Credential, fake: FakeLogin) -> None:

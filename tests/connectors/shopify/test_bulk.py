@@ -220,6 +220,16 @@ def test_an_edited_order_is_completed_by_its_agreements() -> None:
     assert ([one.amount_micros for one in found.edits], found.refunds) == ([-20_000_000], ())
 
 
+def test_an_edited_order_that_was_deleted_since_holds_up_no_other() -> None:
+    file = jsonl(root(1), root(2, edited=True), root(3))
+    assert [one.external_id for one in read(file, 3, 3, data(order=None))] == [gid(1), gid(3)]
+
+
+def test_a_shop_that_is_gone_is_no_deleted_order() -> None:
+    with pytest.raises(NotFoundError):
+        read(jsonl(root(1, edited=True)), 1, 1, says({"errors": "Not Found"}, 404))
+
+
 def test_an_operation_without_orders_has_no_file() -> None:
     with wire(operation()) as served:
         assert list(store(served).bulk_orders(ID)) == []

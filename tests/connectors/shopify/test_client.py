@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import (
+    AuthenticationError,
     ConfigurationError,
     MalformedReplyError,
     NotFoundError,
@@ -127,6 +128,13 @@ def test_waits_until_the_bucket_has_refilled() -> None:
 def test_a_bucket_that_never_refills_is_told() -> None:
     with wire(failing("THROTTLED")) as served, pytest.raises(RateLimitedError):
         read(served)
+
+
+def test_a_refusal_is_told_in_shopifys_words() -> None:
+    answer, words = says({"errors": "[API] Invalid API key"}, 401), r"HTTP status 401: \[API\] Invalid API key"
+    with wire(answer) as served, pytest.raises(AuthenticationError, match=words) as caught:
+        read(served)
+    assert caught.value.code == "401"
 
 
 def test_what_changed_an_edited_order_is_told_by_all_of_its_agreements() -> None:

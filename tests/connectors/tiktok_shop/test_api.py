@@ -32,7 +32,7 @@ from tests.connectors.tiktok_shop.answers import (
 )
 from tests.connectors.wire import Wire
 
-END = datetime.fromtimestamp(NOW, UTC)
+END = datetime.fromtimestamp(NOW - 60, UTC)  # the last minute is asked for by itself
 START = END - timedelta(hours=1)
 
 pytestmark = pytest.mark.usefixtures("quick_retries")
@@ -145,4 +145,4 @@ def test_sent_is_what_was_asked() -> None:
     with tiktok_shop({}) as served:
         list(client(served).orders(START + timedelta(milliseconds=1), END - timedelta(milliseconds=1)))
         (request,) = sent(served, ORDERS)
-    assert body(request) == {"update_time_ge": NOW - 3600, "update_time_lt": NOW}
+    assert body(request) == {"update_time_ge": NOW - 3660, "update_time_lt": NOW - 60}

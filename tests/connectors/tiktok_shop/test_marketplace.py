@@ -219,13 +219,13 @@ def test_a_return_tells_what_the_buyer_gets_back_and_how_many_units() -> None:
         returned(2, refund_amount=None, return_status="REPLACEMENT_REQUEST_PENDING"),
     ]
     with tiktok_shop({RETURNS: data(return_orders=told, total_count=2), SHOPS: in_region("GB")}) as served:
-        first, second = client(served).returns(START, END)
+        first, second = client(served).returns(START, END - timedelta(minutes=1))
         (request,) = sent(served, RETURNS)
     created, updated = END - timedelta(seconds=900), END - timedelta(seconds=100)
     status = "RETURN_OR_REFUND_REQUEST_COMPLETE"
     assert first == ReturnRecord("r1", "1", created, updated, status, True, "USD", 12_300_000, 2)
     assert (second.currency, second.amount_micros, second.is_refunded) == ("GBP", 0, False)
-    assert body(request) == {"update_time_ge": NOW - 86_400, "update_time_lt": NOW}
+    assert body(request) == {"update_time_ge": NOW - 86_400, "update_time_lt": NOW - 60}
     assert (query(request)["sort_field"], query(request)["sort_order"]) == ("update_time", "ASC")
 
 

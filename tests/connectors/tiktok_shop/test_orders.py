@@ -102,12 +102,13 @@ def test_an_order_is_its_total_at_order_time_with_one_line_for_each_unit() -> No
         ({"status": "PARTIALLY_SHIPPING"}, True, False),
         ({"status": "COMPLETED"}, True, False),
         ({"status": "A_NEW_ONE"}, True, False),
-        ({"status": "CANCELLED", "cancel_time": NOW - 100}, False, True),
-        ({"status": "CANCEL"}, False, True),
+        ({"status": "CANCELLED", "cancel_time": NOW - 100}, True, True),
+        ({"status": "CANCELLED", "paid_time": None}, False, True),
+        ({"status": "CANCEL"}, True, True),
         ({"status": "COMPLETED", "cancel_time": NOW - 100}, True, False),
     ],
 )
-def test_an_order_counts_once_it_is_paid_and_until_it_is_cancelled(
+def test_an_order_is_paid_once_its_buyer_has_paid_whether_or_not_it_is_cancelled_later(
     changes: dict[str, Any], is_paid: bool, is_cancelled: bool
 ) -> None:
     record = parsed({name: value for name, value in order(**changes).items() if value is not None})
@@ -146,6 +147,15 @@ def test_a_listing_that_shrinks_while_it_is_read_is_read_again_from_where_it_had
     with tiktok_shop({ORDERS: told}) as served:
         assert [record.external_id for record in client(served).orders(START, END)] == ["1", "2", "3", "4"]
         assert body(served.requests[2])["update_time_ge"] == NOW - 998
+
+
+def test_what_changes_meanwhile_moves_to_no_end_of_the_listing_that_is_read() -> None:
+    """The listing would be as long as before, though an order has slipped over the edge between two pages."""
+    with tiktok_shop({ORDERS: data(orders=[])}) as served:
+        assert list(client(served).orders(START, END + timedelta(seconds=5))) == []
+        assert list(client(served).orders(START, END - timedelta(minutes=2))) == []
+        windows = [(asked["update_time_ge"], asked["update_time_lt"]) for asked in map(body, served.requests)]
+    assert windows == [(NOW - 3600, NOW - 60), (NOW - 60, NOW + 5), (NOW - 3600, NOW - 120)]
 
 
 def test_a_listing_that_shrinks_for_ever_is_given_up() -> None:
