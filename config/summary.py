@@ -21,9 +21,10 @@ from metrics.models import HourlyMetric, Order, OrderEdit, Refund, Reward, Synce
 def summary_table(tenant: Tenant, start: datetime, ledger: Iterable[dict[str, Any]]) -> Table:
     """Figures since `start`, and every action that there is."""
     span = {"tenant": tenant, "hour__gte": start}
-    orders = Order.objects.filter(REVENUE, tenant=tenant, ordered_at__gte=start)
-    refunds = Refund.objects.filter(tenant=tenant, refunded_at__gte=start)
-    edits = OrderEdit.objects.filter(tenant=tenant, edited_at__gte=start)
+    of_revenue = Order.objects.filter(REVENUE, tenant=tenant)
+    orders = of_revenue.filter(ordered_at__gte=start)
+    refunds = Refund.objects.filter(order__in=of_revenue, refunded_at__gte=start)
+    edits = OrderEdit.objects.filter(order__in=of_revenue, edited_at__gte=start)
     writes = applied_writes(ledger)
     rows = [
         ("Account hours synced", str(SyncedHour.objects.filter(**span).count())),

@@ -28,13 +28,26 @@ KIND_COLOURS: dict[str, str] = {
     PrivacyRequest.Kind.REDACT_CUSTOMER: "warning",
     PrivacyRequest.Kind.REDACT_SHOP: "danger",
 }
+# What the numbers of TikTok Shop's types say.
+TOPIC_NAMES = {
+    "1": "Order status",
+    "5": "Product",
+    "6": "Access withdrawn",
+    "7": "Access ends soon",
+    "11": "Cancellation",
+    "12": "Return",
+    "15": "Product",
+    "16": "Product",
+    "18": "Product",
+    "37": "Product",
+}
 of_store = ("store", RelatedDropdownFilter)
 
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
     list_display = (
-        "topic",
+        "named_topic",
         "resource",
         "store",
         badge("state", DELIVERY_COLOURS),
@@ -53,6 +66,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "What a connected store pushes arrives here. It needs PUBLIC_URL, under which the platform reaches Bursar."
     )
 
+    @display(description="Topic", ordering="topic")
+    def named_topic(self, row: Delivery) -> str:
+        return f"{TOPIC_NAMES[row.topic]} ({row.topic})" if row.topic in TOPIC_NAMES else row.topic
+
 
 @admin.register(PrivacyRequest)
 class PrivacyRequestAdmin(ReadOnlyAdmin):
@@ -64,6 +81,12 @@ class PrivacyRequestAdmin(ReadOnlyAdmin):
     readonly_fields = ("download",)
     fields = ("kind", "shop", "reference", "customer", "orders", "due_at", "done_at", "outcome", "download")
     empty_hint = "Requests of customers and shops, as platforms hand them on, appear here with what was done."
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The download stands where it may be pressed."""
+        names = super().get_fields(request, obj)
+        is_open = obj is not None and may(actor_of(request), CONFIGURE, obj.tenant)
+        return names if is_open else [name for name in names if name != "download"]
 
     @display(description="Export")
     def download(self, row: PrivacyRequest) -> SafeString | str:

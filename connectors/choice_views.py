@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.admin_base import actor_of
 from accounts.login_states import LoginState, login_state
 from accounts.models import AdAccount, Credential, Store
+from connectors import tokens
 from connectors.advice import NO_ACTIVE_SHOP
 from connectors.connecting import connect_accounts, obstacle
 from connectors.contracts import Platform
@@ -80,7 +81,7 @@ def _connected(request: HttpRequest, platform: Platform, done: Connected) -> Htt
 
 
 def _choices(credential: Credential) -> list[Choice]:
-    owned = owned_accounts(credential)
+    owned = owned_accounts(tokens.fresh(credential))
     rows: Any = (Store if Platform(credential.platform) in STORES else AdAccount).objects.filter(
         tenant=credential.tenant, platform=credential.platform, external_id__in=[one.external_id for one in owned]
     )

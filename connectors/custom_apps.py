@@ -8,9 +8,10 @@ from django.db import IntegrityError, transaction
 from accounts.models import Credential, Store, Tenant, User
 from accounts.permissions import CONFIGURE, require
 from connectors import connecting, deadline
+from connectors.advice import next_step
 from connectors.connections import connect_store
 from connectors.contracts import Platform
-from connectors.errors import ConnectorError
+from connectors.errors import AuthenticationError, ConnectorError
 from connectors.grants import LoginError, note
 from connectors.login_contracts import Grant, LoginApp, OwnedAccount
 from connectors.subjects import SubjectError, subject_of
@@ -48,7 +49,14 @@ def _asked(held: Credential, host: str) -> OwnedAccount:
         client = connect_store(store)
         record = deadline.within(deadline.LISTING, client.shop, platform=Platform.SHOPIFY)
     except ConnectorError as error:
-        raise LoginError(f"{host} did not take the token: {error}.") from error
+        raise LoginError(_told(host, error)) from error
     if record.domain.lower() != host:
         raise LoginError(f"The token opens another shop than {host}.")
     return OwnedAccount(host, record.name, record.currency, record.timezone, "")
+
+
+def _told(host: str, error: ConnectorError) -> str:
+    if isinstance(error, AuthenticationError):
+        step = "copy it again from the app's page in Shopify's admin, and install the app if that has not been done"
+        return f"{host} does not know this token: {step}."
+    return f"{host} did not take the token: {error}. {next_step(error)}".strip()

@@ -43,7 +43,8 @@ LARGEST = 256 * 1024  # bytes; the platforms' own are a few kilobytes, orders of
 
 COMPLIANCE = frozenset(["customers/data_request", "customers/redact", "shop/redact"])
 ENDING = frozenset(["app/uninstalled", "6"])
-# What is told of shops that are no longer connected, and is kept for a year against replays.
+# What is told also of shops that are no longer connected. It comes again in the same words when it happens again, so
+# here only the delivery's id tells a duplicate; what it does is confirmed by the platform, or done already.
 LASTING = COMPLIANCE | ENDING
 
 SUBSCRIBED_AGAIN = timedelta(days=7)  # a platform drops subscriptions whose deliveries fail
@@ -304,6 +305,7 @@ def _digest(body: bytes) -> str:
 def _keep(stores: Iterable[Store], news: News) -> None:
     """Into the inbox of each store, once; then wake whoever works it off."""
     takers = [s for s in stores if news.topic in LASTING or (s.is_active and s.tenant.is_active)]
+    digest = _digest(news.webhook_id.encode() + news.body if news.topic in LASTING else news.body)
     rows = [
         Delivery(
             tenant_id=store.tenant_id,
@@ -311,7 +313,7 @@ def _keep(stores: Iterable[Store], news: News) -> None:
             topic=news.topic,
             webhook_id=news.webhook_id,
             event_id=news.event_id,
-            body_sha256=_digest(news.body),
+            body_sha256=digest,
             resource=news.resource,
             details=news.details,
             triggered_at=news.triggered_at,

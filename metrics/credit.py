@@ -190,7 +190,7 @@ def figures_of(inputs: Inputs) -> dict[str, Any]:
             "monthly_revenue_micros": rounded(net * MONTH_DAYS, days) if days >= ENOUGH_DAYS else None,
             "average_order_micros": rounded(sales, inputs.orders),
             "return_rate_ppm": rounded(refunds * PPM, sales),
-            "unsettled_ppm": rounded(expected * PPM, settled + expected),
+            "unsettled_ppm": rounded(max(0, expected) * PPM, max(0, settled) + max(0, expected)),
             "months_revenue": _months(purses, "months"),
             "months_affiliate": _months(purses, "affiliate_months") if is_told else None,
         }
@@ -203,9 +203,9 @@ def _dollars(purse: Purse) -> tuple[int, ...]:
 
 
 def _months(purses: Sequence[Purse], name: str) -> list[int]:
-    """The months of all purses in dollars."""
+    """The months of all purses in dollars; one in which more commission was taken back than earned brought nothing."""
     columns = zip(*([usd(m, purse.usd_rate) for m in getattr(purse, name)] for purse in purses), strict=True)
-    return [sum(column) for column in columns]
+    return [max(0, sum(column)) for column in columns]
 
 
 def rounded(value: int, by: int) -> int | None:

@@ -307,7 +307,7 @@ def inputs_of(tally: Tally, counts: Counts) -> Inputs:
         affiliate_orders=tally.affiliate_orders,
         untold_commissions=tally.untold_commissions,
         months_orders=tuple(tally.months_orders),
-        days_with_orders=len(tally.days),
+        days_with_orders=min(len(tally.days), scope.known_days),  # local days at both ends are cut
         shop_age_days=None if tally.oldest is None else max(0, (scope.end - tally.oldest).days),
         seller_types=tuple(sorted(tally.seller_types)),
         rating_ppm=min((score for _, score in tally.ratings.values()), default=None),

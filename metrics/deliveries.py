@@ -24,12 +24,20 @@ from accounts.models.alerts import Severity
 from accounts.scoping import all_tenants, tenant_scope
 from connectors import grants
 from connectors.connections import connect_store
-from connectors.errors import AuthenticationError, ConnectorError, NotFoundError, TransientError
+from connectors.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConnectorError,
+    MalformedReplyError,
+    NotFoundError,
+    TransientError,
+)
 from connectors.models import Delivery
 from connectors.store_contracts import OrderRecord
 from connectors.webhooks import LASTING, PRODUCT_TYPES
 from metrics import backfill, privacy, pull
 from metrics.accounting import attribute_orders, store_rewards
+from metrics.models import OrderEdit, Refund
 from metrics.sync import SyncCounts
 from metrics.sync.orders import store_records, store_shop
 
@@ -107,20 +115,31 @@ def _work(store: Store, rows: Rows) -> int:
     """Each kind of news by its handler; one that fails does not hold up the others. Returns how many are done."""
     done = 0
     for handler, group in _by_handler(store, rows):
-        try:
-            handler(store, group)
-        except UnfinishedError:
-            _held(group).update(lease_until=None)
-        except ConnectorError as error:
-            _postpone(store, group, error)
-        except Exception as error:
-            _postpone(store, group, error)
-            raise
-        else:
-            done += _finish(group)
+        done += _work_group(handler, store, group)
     if done == len(rows):
         resolve_alert(store.tenant, key=_alert_key(store))
     return done
+
+
+def _work_group(handler: Handler, store: Store, group: Rows) -> int:
+    """Of several, one of which cannot be read, each half is worked by itself: the others are not given up with it."""
+    try:
+        handler(store, group)
+    except UnfinishedError:
+        _held(group).update(lease_until=None)
+    except (MalformedReplyError, ConfigurationError) as error:
+        half = len(group) // 2
+        if half:
+            return _work_group(handler, store, group[:half]) + _work_group(handler, store, group[half:])
+        _postpone(store, group, error)
+    except ConnectorError as error:
+        _postpone(store, group, error)
+    except Exception as error:
+        _postpone(store, group, error)
+        raise
+    else:
+        return _finish(group)
+    return 0
 
 
 def _by_handler(store: Store, rows: Rows) -> Iterator[tuple[Handler, Rows]]:
@@ -175,20 +194,33 @@ def _read_orders(store: Store, rows: Rows) -> None:
     """Read the orders again, store them, and account for the hours that they concern."""
     wanted = sorted({row.resource for row in rows})
     records = list(connect_store(store).orders_by_id(wanted))
+    booked = _booked(store, wanted)
     store_records(store, records, SyncCounts())
-    account(store.tenant, records)
+    account(store.tenant, records, also=booked)
     known = {record.external_id for record in records}
     for row in rows:
         row.problem = "" if row.resource in known else "the platform knows no such order"
 
 
-def account(tenant: Tenant, records: Iterable[OrderRecord]) -> None:
-    """Attribution and rewards of the closed hours that these orders concern.
+def _booked(store: Store, external_ids: Iterable[str]) -> set[datetime]:
+    """The hours in which refunds and edits of these orders stand: one of them may go, or move to another hour."""
+    parts = ((Refund, "refunded_at"), (OrderEdit, "edited_at"))
+    of_orders = {"order__store": store, "order__external_id__in": list(external_ids)}
+    return {
+        hour_of(at)
+        for model, moment in parts
+        for at in model._default_manager.filter(**of_orders).values_list(moment, flat=True)
+    }
+
+
+def account(tenant: Tenant, records: Iterable[OrderRecord], *, also: Iterable[datetime] = ()) -> None:
+    """Attribution and rewards of the closed hours that these orders concern, and of those `also` given.
 
     Of all of them, new or not: a worker may have been killed between storing an order and accounting for it.
     """
     as_of = _as_of(tenant)
-    hours = {hour for record in records for hour in _concerned(record) if hour < as_of}
+    concerned = {hour for record in records for hour in _concerned(record)}
+    hours = {hour for hour in concerned.union(also) if hour < as_of}
     if not hours:
         return
     attribute_orders(tenant, since=min(hours), among=[record.external_id for record in records])

@@ -20,7 +20,7 @@ from accounts.models.alerts import Severity
 from accounts.money import MICROS
 from connectors import grants
 from connectors.models import Delivery, PrivacyRequest
-from metrics.models import Order, ProductCost
+from metrics.models import Order, ProductCost, SourceCoverage, StoreCoverage
 from metrics.sync.orders import SOURCE, lock_store
 
 GIVEN = timedelta(days=30)
@@ -199,7 +199,8 @@ def _read_from(store: Store, *, besides: PrivacyRequest) -> list[QuerySet[Any]]:
             rows = rows.exclude(pk=besides.pk)
         if model is not PrivacyRequest:
             found.append(rows)
-    return found
+    # First what says that orders are known: a shop that is connected again half-way has them read again.
+    return sorted(found, key=lambda rows: rows.model not in (StoreCoverage, SourceCoverage))
 
 
 def _make_nameless(store: Store) -> None:

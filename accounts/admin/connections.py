@@ -76,7 +76,9 @@ def told_of(credential: Credential, state: LoginState) -> str:
     if ends is None:
         return "The login lasts until somebody ends it."
     verb = "expired" if state is LoginState.NEEDED else "lasts until"
-    is_renewed = state is LoginState.CONNECTED and credential.refresh_expires_at is None
+    # Shopify gives a new refresh token with each renewal; at TikTok Shop the authorisation itself ends then.
+    is_renewable = credential.refresh_expires_at is None or credential.platform == "shopify"
+    is_renewed = state is LoginState.CONNECTED and is_renewable
     return f"The login {verb} {ends:%Y-%m-%d %H:%M} UTC{', and is renewed before' if is_renewed else ''}."
 
 
@@ -235,7 +237,7 @@ class StoreAdmin(ScopedAdmin):
             told=" ".join(filter(None, told)),
             may_change=self.has_change_permission(request, row),
             again="" if choose else reverse("connect:again", args=[row.credential_id]),
-            disconnect=reverse("connect:disconnect_store", args=[row.pk]),
+            disconnect=reverse("connect:disconnect_store", args=[row.pk]) if row.is_active else "",
             choose=choose,
         )
 

@@ -23,7 +23,7 @@ from accounts.money import money_text
 from accounts.permissions import CONFIGURE, PROPOSE, VIEW, may, require
 from connectors.contracts import Platform
 from metrics.admin.credit_words import FACTOR_NAMES, PART_NAMES, TIER_NAMES, read_text
-from metrics.assessments import AssessmentError, assess, evidence_counts, verify
+from metrics.assessments import FIGURES, AssessmentError, assess, evidence_counts, recompute, verify
 from metrics.credit_reasons import REASONS
 from metrics.marketplace import newest_known
 from metrics.models import CreditAssessment
@@ -145,21 +145,28 @@ def verify_now(request: HttpRequest, pk: Any) -> HttpResponse:
     row = get_object_or_404(CreditAssessment.objects.select_related("tenant"), pk=pk)
     require(actor_of(request), VIEW, row.tenant)
     try:
+        is_same = _figures(recompute(row)) == _figures(row)
         found = verify(row)
     except AssessmentError as error:
         messages.error(request, f"The assessment of {row} does not verify: {error}.")
         return _to_page(row.tenant, row)
-    if found.holds:
+    if not is_same:
+        messages.error(request, f"The assessment of {row} does not verify: its inputs give other figures.")
+    elif found.holds:
         messages.success(request, "Every row that it rests on is still there, and gives the same inputs.")
     else:
         gone, dropped = (sum(map(len, part.values())) for part in (found.gone, found.dropped))
         names = ", ".join(sorted(found.changed)).replace("_", " ") or "none"
         messages.warning(
             request,
-            f"Its evidence has changed since: {gone} rows are gone, {dropped} no longer count; "
+            f"Its evidence has changed since. Rows that are gone: {gone}; that no longer count: {dropped}; "
             f"inputs that differ: {names}. The stored score stays what it was computed to be.",
         )
     return _to_page(row.tenant, row)
+
+
+def _figures(of: Any) -> list[Any]:
+    return [getattr(of, name) for name in FIGURES]
 
 
 def _to_page(tenant: Tenant, row: CreditAssessment | None = None) -> HttpResponse:

@@ -25,7 +25,6 @@ from connectors.contracts import Platform
 from connectors.models import Delivery, TokenUse
 from connectors.token_uses import DONE
 from metrics.marketplace import (
-    Commissions,
     ShopFigures,
     Sold,
     Split,
@@ -95,7 +94,7 @@ def _chosen(stores: list[Store], wanted: str) -> Store | None:
 
 
 def _days(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and int(text[:4]) in SPANS else DEFAULT_SPAN
+    return next((days for days in SPANS if str(days) == text), DEFAULT_SPAN)
 
 
 def _connection(store: Any, *, may_configure: bool) -> dict[str, Any]:
@@ -257,7 +256,7 @@ def _whole_days(store: Store, end: datetime, days: int) -> tuple[date, date]:
     return last - timedelta(days=days - 1), last
 
 
-def _units(day: Commissions | None, name: str) -> float | None:
+def _units(day: Any, name: str) -> float | None:
     micros = getattr(day, name) if day is not None else None
     return None if micros is None else micros / MICROS
 
@@ -266,7 +265,7 @@ def _chart(store: Store, end: datetime, days: int) -> dict[str, Any]:
     """Revenue and refunds by the shop's own days, in currency units, `None` where unknown: what the script draws."""
     sold = store_days(store, *_whole_days(store, end, days))
     series = {
-        name: [None if day is None else getattr(day, field) / MICROS for day in sold.values()]
+        name: [_units(day, field) for day in sold.values()]
         for name, field in (("Revenue", "revenue_micros"), ("Refunds", "refunds_micros"))
     }
     return {"labels": [f"{day:%d %b}" for day in sold], "currency": store.currency, "series": series}

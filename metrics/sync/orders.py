@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -21,6 +21,7 @@ from metrics.sync.coverage import batches, cover, note, reach
 from metrics.sync.refusals import storable
 
 ORDER_OVERLAP = timedelta(minutes=10)
+QUICKLY = timedelta(seconds=10)  # what changes within such a reading is left to the next
 ATTRIBUTION_PATIENCE = timedelta(hours=48)
 CHANGES = "orders"  # `SourceCoverage`: how far the changes of orders were read, also by a sync that was cut short
 
@@ -49,8 +50,7 @@ def sync_orders(
     counts = SyncCounts() if counts is None else counts
     low, high = _read_before(store, since)
     note(store, CHANGES, low, high)
-    # An order of the newest hour may have changed since that ended: everything up to now is news.
-    for batch in batches(client.orders(_changed_since(store, low, high, as_of), max(as_of, wall_now()))):
+    for batch in batches(_changes(client, _changed_since(store, low, high, as_of), as_of)):
         store_records(store, batch, counts)
         reach(store, CHANGES, low, min(batch[-1].updated_at, as_of))
         progress(len(batch))
@@ -81,6 +81,20 @@ def _changed_since(store: Store, low: datetime, high: datetime, as_of: datetime)
     ).aggregate(first=models.Min("platform_updated_at"))["first"]
     start = max(low, high - ORDER_OVERLAP)
     return min(start, waiting) if waiting else start
+
+
+def _changes(client: StorePlatform, start: datetime, as_of: datetime) -> Iterator[OrderRecord]:
+    """The orders that changed from `start` on.
+
+    One of the newest hour may have changed since that ended, so everything up to now is news. One that changes
+    while a long list is read has left that list: what changed meanwhile is listed as well.
+    """
+    while True:
+        end = max(as_of, wall_now())
+        yield from client.orders(start, end)
+        if wall_now() - end < QUICKLY:
+            return
+        start = end
 
 
 class Part(NamedTuple):

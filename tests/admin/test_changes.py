@@ -268,6 +268,10 @@ def test_a_new_row_takes_the_tenant_of_what_it_hangs_on(house: House, both: Hous
     assert save(log_in(house.owner), "accounts_store", **form).status_code == 302
     with all_tenants():
         assert Store.objects.get(name="X").tenant == both.tenant
+    again = form | {"external_id": "X.MyShopify.com", "name": "The same shop"}
+    assert save(log_in(house.owner), "accounts_store", **again).status_code == 200
+    with all_tenants():
+        assert not Store.objects.filter(name="The same shop").exists()
 
 
 def test_whoever_has_several_tenants_chooses_one_of_theirs(house: House, both: House, log_in: As) -> None:

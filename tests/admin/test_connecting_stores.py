@@ -17,7 +17,7 @@ from accounts.models import Credential, Membership, Role, Store
 from accounts.scoping import all_tenants
 from connectors import custom_apps
 from connectors.contracts import Platform
-from connectors.errors import PermissionDeniedError, TransientError
+from connectors.errors import AuthenticationError, PermissionDeniedError, TransientError
 from connectors.grants import platform_ended
 from connectors.models import Login
 from connectors.store_contracts import ShopRecord
@@ -228,6 +228,8 @@ def test_a_store_switched_off_beside_a_living_login_is_chosen_again(
         Store.objects.update(is_active=False)
     choose = reverse("connect:choose", args=[row.credential_id])
     assert choose in page(owner.get(admin_page(row)))
+    offered = page(owner.get(choose))
+    assert "Switched off" in offered and "switches it on again" in offered and "Already connected" not in offered
     owner.post(choose, {"account": SHOP})
     assert fresh(row).is_active
 
@@ -276,6 +278,18 @@ def test_a_token_that_is_refused_is_told_and_shown_nowhere(house: House, owner: 
     assert response.status_code == 400 and "shopify does not answer" in page(response)
     assert "the-token" not in page(response) and "the-app-secret" not in page(response)
     assert count(Store) == 1 and count(Credential) == 1
+
+
+def test_a_token_that_the_shop_does_not_know_is_told_with_what_to_do(
+    house: House, owner: Client, shop: dict[str, Any]
+) -> None:
+    shop["failure"] = AuthenticationError("shopify: unreadable answer, HTTP status 401", platform="shopify", code="401")
+    told = page(owner.post(TOKEN, {"tenant": str(house.tenant.pk), **TYPED}))
+    assert f"{SHOP} does not know this token: copy it again" in told
+    shop["failure"] = PermissionDeniedError("shopify error ACCESS_DENIED", platform="shopify", code="ACCESS_DENIED")
+    told = page(owner.post(TOKEN, {"tenant": str(house.tenant.pk), **TYPED}))
+    assert "ACCESS_DENIED. Grant the missing permission" in told
+    assert count(Store) == 1
 
 
 def test_a_crash_shows_no_typed_secret(

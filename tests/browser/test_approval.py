@@ -23,6 +23,9 @@ PAGES = (
     "/admin/rules/rule/",
     "/admin/metrics/order/",
     "/admin/accounts/adset/",
+    "/admin/tiktok-shop/",
+    "/admin/credit/",
+    "/admin/connectors/delivery/",
 )
 
 

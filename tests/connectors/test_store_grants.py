@@ -156,9 +156,19 @@ def test_two_tenants_connect_one_shop_and_end_it_apart(house: House, fake: FakeL
     log_in_to_shop(house, fake)
     log_in_to_shop(other, fake)
     (ours,), (theirs,) = shops(house), shops(other)
-    disconnect(ours, actor=house.owner)
+    assert disconnect(ours, actor=house.owner) is Ended.SHARED  # Shopify would end the other one's token as well
     assert not fresh(ours).is_active and fresh(theirs).is_active
-    assert fresh(theirs.credential).access_token == "token-2"
+    assert fresh(theirs.credential).access_token == "token-2" and fake.revoked == []
+    assert disconnect(theirs, actor=other.owner) is Ended.REVOKED
+    assert fake.revoked == ["token-2"]
+
+
+def test_a_shop_with_an_app_of_its_own_does_not_keep_the_other_app_installed(house: House, fake: FakeLogin) -> None:
+    other = make_house("other")
+    log_in_to_shop(house, fake)
+    log_in_to_shop(other, fake)
+    Credential.objects.filter(pk=shops(other)[0].credential_id).update(app_id="")
+    assert disconnect(shops(house)[0], actor=house.owner) is Ended.REVOKED
 
 
 # --- TikTok Shop -------------------------------------------------------------------------------------
@@ -362,7 +372,7 @@ def test_a_shop_is_connected_by_a_token_that_it_takes(house: House, fake: FakeLo
 
 def test_a_token_that_the_shop_refuses_stores_nothing(house: House, fake: FakeLogin, shop: dict[str, Any]) -> None:
     shop["failure"] = AuthenticationError("shopify: Invalid API key or access token")
-    with pytest.raises(LoginError, match="did not take the token: shopify: Invalid API key") as refused:
+    with pytest.raises(LoginError, match="does not know this token") as refused:
         connect_token(house.tenant, SHOP, "shpat_the-token", "the-app-secret", actor=house.owner)
     assert (stored(house), shops(house)) == (0, []) and "the-token" not in str(refused.value)
 

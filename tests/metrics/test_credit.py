@@ -312,6 +312,19 @@ def test_every_figure_is_a_share_and_every_reason_is_on_the_list(inputs: Inputs)
     assert assess(Inputs.from_json(json.loads(json.dumps(inputs.as_json())))) == result
 
 
+signed = st.integers(-(10**12), 10**12)
+
+
+@given(some_inputs(), signed, signed, triples(signed))
+def test_commission_that_was_taken_back_leaves_every_figure_a_share(
+    inputs: Inputs, settled: int, expected: int, months: tuple[int, ...]
+) -> None:
+    result = assess(purse_of(inputs, settled_micros=settled, expected_micros=expected, months=months))
+    parts = [part for factor in result.factors for part in factor.parts]
+    shares = [result.score_ppm, result.confidence_ppm, *(part.score_ppm for part in parts)]
+    assert all(share is None or 0 <= share <= PPM for share in shares)
+
+
 @given(some_inputs(), st.integers(1, 50))
 def test_more_of_the_same_revenue_never_lowers_the_score(inputs: Inputs, times: int) -> None:
     """In dollars: elsewhere a month of a few micros is rounded to none."""

@@ -18,7 +18,9 @@ from accounts.models import Alert, Credential, Store
 from config.tasks import purge
 from connectors.errors import (
     AuthenticationError,
+    ConfigurationError,
     ConnectorError,
+    MalformedReplyError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitedError,
@@ -143,13 +145,27 @@ def test_a_worker_that_was_killed_before_it_had_accounted_leaves_that_to_the_nex
     shop.serve(order(1, utm_term=house.ad_sets[0].external_id))
     deliver(house.store, "orders/create", gid(1))
     with monkeypatch.context() as patch:
-        patch.setattr(deliveries, "account", lambda tenant, records: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(deliveries, "account", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             work(house)
     assert Order.objects.exists() and not Reward.objects.exists()
     assert work(house) == 0  # the lease of the one that was killed
     pass_time(deliveries.LEASE + LATER)
     assert work(house) == 1 and Reward.objects.count() == 1
+
+
+def test_a_refund_that_moves_to_another_hour_is_taken_out_of_the_one_it_stood_in(
+    house: House, shop: ServedShop
+) -> None:
+    """As when an order is edited: from then on its refunds stand where its agreements say."""
+    before, after = SLOT - 5 * 24 * HOUR, SLOT - HOUR
+    for version, at in enumerate((before, after)):
+        refunds = (refund(1, at, 30),)
+        shop.serve(order(1, version=version, utm_term=house.ad_sets[0].external_id, refunds=refunds))
+        deliver(house.store, "orders/updated", gid(1))
+        assert work(house) == 1
+    refunded = dict(Reward.objects.exclude(refunds_micros=0).values_list("hour", "refunds_micros"))
+    assert refunded == {after: 30_000_000}
 
 
 VERSIONS = 3
@@ -266,6 +282,23 @@ def test_one_kind_of_news_that_fails_does_not_hold_up_the_others(
     deliver(house.store, "orders/create", gid(1))
     assert work(house) == 1
     assert states(house) == [("waiting", "away"), ("done", "")]
+
+
+@pytest.mark.parametrize("failure", [MalformedReplyError("no total"), ConfigurationError("no such id")])
+def test_an_order_that_cannot_be_read_does_not_take_others_with_it(
+    house: House, shop: ServedShop, monkeypatch: pytest.MonkeyPatch, failure: ConnectorError
+) -> None:
+    def read(external_ids: list[str]) -> Any:
+        if gid(3) in external_ids:
+            raise failure
+        return iter([order(int(name.rpartition("/")[2])) for name in external_ids])
+
+    monkeypatch.setattr(shop, "orders_by_id", read)
+    for number in range(7):
+        deliver(house.store, "orders/create", gid(number))
+    assert work(house) == 6 and Order.objects.count() == 6
+    left = Delivery.objects.get(state="waiting")
+    assert (left.resource, left.attempts, left.problem) == (gid(3), 1, str(failure))
 
 
 def test_orders_of_a_store_that_was_switched_off_meanwhile_are_not_read(house: House, shop: ServedShop) -> None:

@@ -43,6 +43,7 @@ class Installation:
     environment: dict[str, str]
     workers: list[int] = field(default_factory=list)
     killed: int = 0
+    killing: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, *command: str) -> Any:
         inbox = [sys.executable, "-m", "tests.metrics.inbox", *command]
@@ -54,8 +55,11 @@ class Installation:
         return found
 
     def kill_a_worker(self, luck: Random) -> None:
-        os.kill(self.workers.pop(luck.randrange(len(self.workers))), signal.SIGKILL)
-        self.killed += 1
+        """One of those that live by now: their successors take a moment to come."""
+        with self.killing:
+            _wait_for(lambda: self.workers)
+            os.kill(self.workers.pop(luck.randrange(len(self.workers))), signal.SIGKILL)
+            self.killed += 1
 
 
 @contextmanager

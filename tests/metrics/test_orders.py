@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -312,6 +313,29 @@ def test_no_hour_counts_as_known_before_the_last_page_is_stored(house: House, sm
 def test_an_order_of_the_hour_that_changed_after_it_ended_belongs_to_it(house: House) -> None:
     read(house, Shop([replace(order(at=NOON - HOUR), updated_at=NOON + timedelta(minutes=3))]))
     assert Order.objects.get().ordered_at == NOON - HOUR
+
+
+class Slow(Shop):
+    """Takes a minute for an order; one changes while it is not listed yet, and is in that list no more."""
+
+    def orders(self, updated_from: datetime, updated_to: datetime) -> Iterator[OrderRecord]:
+        for record in list(super().orders(updated_from, updated_to)):
+            self.now += timedelta(minutes=1)
+            if record.external_id == "o2" and record.updated_at < NOON:
+                self.records[1] = replace(record, updated_at=self.now)
+                continue
+            yield record
+
+    now = NOON + timedelta(minutes=7)
+
+
+def test_an_order_that_changes_while_a_long_list_is_read_is_not_missed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Slow([order(f"o{n}", at=NOON - 5 * HOUR + n * HOUR) for n in (1, 2, 3)])
+    monkeypatch.setattr("metrics.sync.orders.wall_now", lambda: shop.now)
+    read(house, shop)
+    assert Order.objects.count() == 3 and known() == (SINCE, NOON)
 
 
 def test_a_longer_past_that_is_cut_short_does_not_pass_for_read(house: House, small_batches: None) -> None:

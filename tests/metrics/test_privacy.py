@@ -272,6 +272,7 @@ def test_a_large_shop_is_erased_in_several_turns_and_after_an_interruption(
     turn = timedelta()  # one batch, then the time is up
     deliveries.work_off(house.store.pk, until=wall_now() + turn)
     assert 0 < Order.objects.filter(store=house.store).count() < 7
+    assert not StoreCoverage.objects.filter(store=house.store).exists()  # nor do those that are gone count as known
     assert not PrivacyRequest.objects.get().done_at
     assert work(house.store) == 1
     assert Order.objects.filter(store=house.store).count() == 0 and PrivacyRequest.objects.get().done_at

@@ -33,7 +33,7 @@
     const isLine = label === "Profit";
     return {
       type: isLine ? "line" : "bar", label, data, borderColor: COLOURS[label], backgroundColor: COLOURS[label],
-      borderWidth: isLine ? 2 : 0, pointRadius: 0, tension: 0.3, borderRadius: 2, order: isLine ? 0 : 1,
+      borderWidth: isLine ? 2 : 0, pointRadius: 0, tension: 0.3, borderRadius: 2, maxBarThickness: 40, order: isLine ? 0 : 1,
     };
   }
 

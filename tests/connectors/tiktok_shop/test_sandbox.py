@@ -206,7 +206,7 @@ def test_a_listing_gets_over_what_passes(
 def login(control: Control, subject: str) -> TikTokShopLogin:
     own = control.get("credentials")["tiktok_shop"]
     app: dict[str, Any] = {"app_id": own["app_key"], "app_secret": own["app_secret"], "service_id": own["service_id"]}
-    urls = {"base_url": control.url, "dialog_url": control.url, "api_url": control.url}
+    urls: dict[str, Any] = {"base_url": control.url, "dialog_url": control.url, "api_url": control.url}
     return TikTokShopLogin(LoginApp(Platform.TIKTOK_SHOP, version="", subject=subject, **urls, **app))
 
 
