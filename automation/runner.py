@@ -114,9 +114,9 @@ def decide_now(tenant: Tenant, slot: datetime, flags: Flags) -> list[Line]:
     check_ready(tenant, as_of)
     check_canary(tenant, flags.limits.canary or ())
     pulled = pull(tenant, as_of=as_of)
-    if pulled.problems:
-        raise RunnerError(pulled.problems[0])
     account_slot(tenant, as_of=as_of, lookback=pulled.lookback(as_of, ACCOUNT_LOOKBACK))
+    if pulled.problems:  # after what did arrive is accounted: it is not read again
+        raise RunnerError(pulled.problems[0])
     snapshot = load_snapshot(tenant, as_of=as_of)
     limits = flags.limits.on(tenant_limits)
     setting = Setting(tenant, snapshot, flags.mode, row, limits, run_limits=flags.limits)

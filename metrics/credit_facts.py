@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Min, Model, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, Min, Model, OuterRef, QuerySet, Subquery
 
 from accounts.models import Store, StoreKind
-from metrics.accounting import booked
+from metrics.accounting import REVENUE
 from metrics.credit import MONTH_DAYS, Inputs, Purse, commission_micros
 from metrics.marketplace import PAID
 from metrics.models import AffiliateSale, Order, Product, Refund, ShopHealth
@@ -223,7 +223,12 @@ SOURCES = (
         Refund,
         ("pk", "order__currency", "amount_micros"),
         ("pk",),
-        lambda s: booked(Refund, "refunded_at", s.start, s.end).filter(order__store__in=s.stores),
+        # Asked order by order: joined, a planner without statistics looks for every named refund in every order.
+        lambda s: Refund.objects.filter(
+            Exists(Order.objects.filter(REVENUE, pk=OuterRef("order_id"), store__in=s.stores)),
+            refunded_at__gte=s.start,
+            refunded_at__lt=s.end,
+        ),
         _add_refunds,
     ),
     Source(

@@ -5,6 +5,11 @@ import uuid
 from django.db import migrations, models
 
 
+def drop_variant_costs(apps, schema_editor):
+    """On the way back: the older table holds one cost for a product and day."""
+    apps.get_model("metrics", "ProductCost")._base_manager.exclude(variant_external_id="").delete()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -273,6 +278,7 @@ class Migration(migrations.Migration):
             model_name='productcost',
             constraint=models.UniqueConstraint(fields=('store', 'product_external_id', 'variant_external_id', 'effective_from'), name='one_cost_per_variant_and_date'),
         ),
+        migrations.RunPython(migrations.RunPython.noop, drop_variant_costs),
         migrations.AddField(
             model_name='affiliatesale',
             name='store',

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.hours import HOUR
 from accounts.models import Store, StoreKind
@@ -342,3 +343,14 @@ def test_an_assessment_asks_no_more_of_the_database_for_more_orders(
     sell_evenly(shop, 900, name="more")
     with django_assert_max_num_queries(35):
         made(house)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="about SQLite's planner, which has no statistics")
+def test_a_thousand_refunds_are_looked_up_by_their_keys_and_not_order_by_order(shop: Store, house: House) -> None:
+    """Else verifying takes refunds times orders: minutes for a shop of some ten thousand."""
+    scope = credit_facts.Scope(
+        (shop.pk,), AS_OF - 90 * DAY, AS_OF, {"USD": "1"}, knows_affiliates=True, knows_products=True
+    )
+    (refunds,) = (source for source in credit_facts.SOURCES if source.model is Refund)
+    rows = refunds.rows(scope).filter(pk__in=range(1000)).order_by(*refunds.order).values_list(*refunds.columns)
+    assert "metrics_refund USING INTEGER PRIMARY KEY" in rows.explain().splitlines()[0]
